@@ -1,0 +1,1963 @@
+/*
+pref.c: preference fine-tuning of a small language model, in one C file.
+
+A minimal reimplementation of "Preference Fine-Tuning of LLMs Should Leverage Suboptimal, On-Policy
+Data" (Tajwar et al., ICML 2024). The one idea to keep in mind while reading:
+
+    Every method is a weight on each token's log-likelihood. With logp[i] = log pi(token i | before),
+    any loss L has the gradient  sum_i dlogp[i] * grad logp[i],  where dlogp = dL/dlogp.
+
+So a loss is a small function from log-probabilities to dlogp, the network has one backward pass that
+takes dlogp, and dlogp > 0 ("push this token down") is the paper's negative gradient.
+
+Sections, in reading order; nothing calls a later one:
+     1 utilities             errors, files, random numbers, exp
+     2 matrix multiply       the one routine that does nearly all of the arithmetic
+     3 layers                forward and backward in pairs
+     4 the GPT               parameters, activations, one forward and one backward pass
+     5 optimizer, checkpoints
+     6 tokenizer, stories
+     7 sampler               many rows at once, with a key/value cache
+     8 commands              the option table and what the user types
+
+Build: make, or  cc -O3 pref.c -lm -o pref.  Then ./pref help.
+*/
+#define _POSIX_C_SOURCE 200809L
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tgmath.h>  // sqrt, exp and log take the type of their argument
+#include <time.h>
+#include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#else
+#pragma GCC diagnostic ignored "-Wunknown-pragmas"  // without OpenMP its pragmas mean nothing
+#endif
+
+#ifndef REAL
+#define REAL float  // the tests also build with double, for exact finite differences
+#endif
+typedef REAL real;
+
+// =================================================================================================
+// 1  Utilities
+// =================================================================================================
+
+// Print one line on stderr and end the program: status 1 for what went wrong, 2 for a wrong command.
+static _Noreturn void stop(int status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fflush(stdout);
+    fputs("pref: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit(status);
+}
+
+// count * size zeroed bytes, on a cache line's edge. Asking for more than the machine has ends the
+// program with the figure: the kernel would otherwise promise it and kill us later. Nothing is freed
+// one by one: each block begins with the address of the one before, and exit follows that chain.
+static void **last_block(void) {
+    static void *last;
+    return &last;
+}
+
+static void free_blocks(void) {
+    for (void *block = *last_block(), *next; block; block = next) {
+        next = *(void **)block;
+        free(block);
+    }
+}
+
+static void *alloc(size_t count, size_t size, const char *what) {
+    double need = (double)count * (double)size;
+    double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    void **block = need > have ? NULL : calloc(count * size + 128, 1);
+    if (!block) {
+        stop(1, "%s: needs %.0f MB of memory; the machine has %.0f", what, need / 1e6, have / 1e6);
+    }
+    if (!*last_block()) { atexit(free_blocks); }
+    *block = *last_block();
+    *last_block() = block;
+    return (char *)block + 128 - (uintptr_t)block % 64;
+}
+
+static double seconds(void) {  // since some fixed moment
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int threads(void) {
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+enum { WORTH = 30000 };  // additions, say: less is done before a second thread has started
+
+static int min_int(int a, int b) {
+    return a < b ? a : b;
+}
+
+// A line that is drawn over itself while something long runs; on a terminal only.
+static void progress(const char *format, ...) {
+    if (!isatty(STDERR_FILENO)) { return; }
+    va_list args;
+    va_start(args, format);
+    fputs("\r\033[K", stderr);
+    vfprintf(stderr, format, args);
+    fflush(stderr);
+    va_end(args);
+}
+
+// --- files ---------------------------------------------------------------------------------------
+
+typedef struct {
+    FILE *f;
+    const char *path;
+    size_t size;  // bytes; what a header promises is checked against it before memory is asked for
+} Input;
+
+static Input input_open(const char *path) {
+    Input in = {fopen(path, "rb"), path, 0};
+    struct stat s;
+    if (!in.f || fstat(fileno(in.f), &s) != 0) {
+        stop(1, "%s: cannot open it: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(s.st_mode)) { stop(1, "%s: not a regular file", path); }
+    in.size = (size_t)s.st_size;
+    return in;
+}
+
+static void input_read(Input *in, void *to, size_t count, size_t size) {
+    if (fread(to, size, count, in->f) != count) {
+        stop(1, "%s: ends too early (%zu bytes)", in->path, in->size);
+    }
+}
+
+// A file is written beside its place and renamed over it, so that a reader never sees half of one.
+// What is no regular file (/dev/null, /dev/stdout) is written in place.
+typedef struct {
+    FILE *f;
+    const char *path;
+    char temp[PATH_MAX];
+} Output;
+
+static Output output_open(const char *path) {
+    Output out = {NULL, path, ""};
+    struct stat s;
+    int in_place = stat(path, &s) == 0 && !S_ISREG(s.st_mode);
+    int n = snprintf(out.temp, sizeof out.temp, "%s%s", path, in_place ? "" : ".tmp");
+    out.f = n < (int)sizeof out.temp ? fopen(out.temp, "wb") : NULL;
+    if (!out.f) {
+        stop(1, "%s: cannot write it: %s", path, strerror(n < PATH_MAX ? errno : ENAMETOOLONG));
+    }
+    return out;
+}
+
+static void output_close(Output *out) {
+    int bad = ferror(out->f);
+    bad |= fclose(out->f) != 0;
+    int moved = strcmp(out->temp, out->path) != 0;
+    if (bad || (moved && rename(out->temp, out->path) != 0)) {
+        int why = errno;
+        if (moved) { remove(out->temp); }
+        stop(1, "%s: cannot write it: %s", out->path, strerror(why));
+    }
+}
+
+// Say so at once, not after a minute of training, if `path` (NULL: nothing to do) is not writable.
+static void output_check(const char *path) {
+    if (path) {
+        Output out = output_open(path);
+        fclose(out.f);
+        if (strcmp(out.temp, path) != 0) { remove(out.temp); }
+    }
+}
+
+// --- random numbers ------------------------------------------------------------------------------
+
+// splitmix64 (Steele, Lea, Flood 2014): a counter passed through a mixing function. Any two counters
+// give unrelated streams, so every row that is sampled gets its own: results then do not depend on
+// the order or the thread in which rows are drawn.
+typedef struct {
+    uint64_t state;
+} Rng;
+
+static uint64_t rng_next(Rng *r) {
+    uint64_t z = r->state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+// The stream number `index` of those that `seed` and `purpose` (any two numbers) name.
+static Rng rng_stream(uint64_t seed, uint64_t purpose, uint64_t index) {
+    Rng r = {seed};
+    r.state = rng_next(&r) + purpose;
+    r.state = rng_next(&r) + index;
+    r.state = rng_next(&r);
+    return r;
+}
+
+static double rng_uniform(Rng *r) {  // in [0, 1)
+    return (double)(rng_next(r) >> 11) * 0x1p-53;
+}
+
+static int rng_below(Rng *r, int n) {  // 0 .. n-1
+    return (int)(rng_uniform(r) * n);
+}
+
+static double rng_normal(Rng *r) {  // Box and Muller
+    double radius = sqrt(-2 * log(1 - rng_uniform(r)));
+    return radius * cos(6.283185307179586 * rng_uniform(r));
+}
+
+static void shuffle(int *x, int n, Rng *r) {  // Fisher and Yates
+    for (int i = n - 1; i > 0; i--) {
+        int j = rng_below(r, i + 1), t = x[i];
+        x[i] = x[j];
+        x[j] = t;
+    }
+}
+
+// --- arithmetic ----------------------------------------------------------------------------------
+
+// As many numbers as one instruction handles, in the compilers' portable notation. Compilers may not
+// reorder a sum of floats, so they leave a plain loop over one scalar sum slow; a vector of partial
+// sums says the order outright, and so gives the same bits everywhere it is used.
+#if defined __AVX512F__
+#define VECTOR_BYTES 64
+#elif defined __AVX__
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+enum { LANES = VECTOR_BYTES / sizeof(real) };
+typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+#ifdef __clang__  // which would otherwise split 512-bit vectors in two
+#define FULL_WIDTH __attribute__((min_vector_width(512)))
+#else
+#define FULL_WIDTH
+#endif
+
+// sum of a[i] * b[i] * c[i]; b or c may be NULL, for ones
+FULL_WIDTH static inline real sum_product(const real *a, const real *b, const real *c, int n) {
+    vec s[2] = {{0}, {0}};
+    int i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        for (int j = 0; j < 2; j++) {
+            vec x = *(const vec *)(a + i + j * LANES);
+            if (b) { x *= *(const vec *)(b + i + j * LANES); }
+            if (c) { x *= *(const vec *)(c + i + j * LANES); }
+            s[j] += x;
+        }
+    }
+    s[0] += s[1];
+    real total = 0;
+    for (int j = 0; j < LANES; j++) { total += s[0][j]; }
+    for (; i < n; i++) { total += a[i] * (b ? b[i] : 1) * (c ? c[i] : 1); }
+    return total;
+}
+
+static real sum(const real *a, int n) {
+    return sum_product(a, NULL, NULL, n);
+}
+
+static real dot(const real *a, const real *b, int n) {
+    return sum_product(a, b, NULL, n);
+}
+
+static real largest(const real *a, int n) {  // n >= 1
+    real m[16];
+    for (int j = 0; j < 16; j++) { m[j] = a[0]; }
+    int i = 0;
+    for (; i + 16 <= n; i += 16) {
+        for (int j = 0; j < 16; j++) { m[j] = a[i + j] > m[j] ? a[i + j] : m[j]; }
+    }
+    for (; i < n; i++) { m[0] = a[i] > m[0] ? a[i] : m[0]; }
+    for (int j = 1; j < 16; j++) { m[0] = m[j] > m[0] ? m[j] : m[0]; }
+    return m[0];
+}
+
+// exp(x) to 2e-7 relative in float, in a form that compilers turn into vector instructions (libm's
+// for double). x = n ln 2 + r with |r| <= ln 2 / 2: a polynomial gives e^r, and n is added to the
+// exponent bits. Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
+static inline real fast_exp(real x) {
+    if (sizeof(real) == sizeof(double)) { return exp(x); }
+    float y = (float)x;
+    y = y < -87 ? -87 : y > 88 ? 88 : y;
+    union { float f; uint32_t bits; } t = {y * 1.44269504f + 12582912.0f}, p;
+    float n = t.f - 12582912.0f;
+    float r = y - n * 0.693359375f + n * 2.12194440e-4f;  // ln 2 in two parts
+    p.f = 1 + r * (1 + r * (0.5f + r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r / 720)))));
+    p.bits += t.bits << 23;
+    return (real)p.f;
+}
+
+// =================================================================================================
+// 2  Matrix multiply
+// =================================================================================================
+
+// A matrix as it lies in memory: element (i, j) at x[i * rs + j * cs]. The three products that a
+// linear layer needs differ in nothing but strides.
+typedef struct {
+    real *x;
+    size_t rs, cs;
+} Matrix;
+
+static Matrix rows(const real *x, size_t stride) {  // stored row by row
+    return (Matrix){(real *)x, stride, 1};
+}
+
+static Matrix turned(const real *x, size_t stride) {  // the transpose of what is stored row by row
+    return (Matrix){(real *)x, 1, stride};
+}
+
+static const Matrix NONE = {NULL, 0, 0};
+
+static Matrix from(Matrix m, int i, int j) {  // what lies right of and below element (i, j)
+    return m.x ? (Matrix){m.x + (size_t)i * m.rs + (size_t)j * m.cs, m.rs, m.cs} : NONE;
+}
+
+// A tile of TILE_M x TILE_N sums fits the vector registers of the machine, with room to spare for
+// what is multiplied. BLOCK_K x BLOCK_N numbers of b are packed at a time, and fit the cache.
+enum {
+    TILE_M = VECTOR_BYTES == 64 ? 8 : 4,
+    TILE_N = 2 * LANES,
+    BLOCK_K = 256,
+    BLOCK_N = 256,
+    BLOCK_M = 64
+};
+
+// Copy columns j .. j+TILE_N-1 of b (K, N) to one panel (K, TILE_N), with zeros past column N.
+static void pack_panel(real *panel, Matrix b, int K, int N, int j) {
+    int n = min_int(N - j, TILE_N);
+    for (int k = 0; k < K; k++, panel += TILE_N) {
+        const real *x = from(b, k, j).x;
+        if (b.cs == 1 && n == TILE_N) {
+            memcpy(panel, x, TILE_N * sizeof(real));
+        } else {
+            for (int i = 0; i < TILE_N; i++) { panel[i] = i < n ? x[(size_t)i * b.cs] : 0; }
+        }
+    }
+}
+
+// Copy all of b (K, N) so, panel after panel.
+static void pack(real *panels, Matrix b, int K, int N) {
+    #pragma omp parallel for if ((double)K * N > WORTH)
+    for (int j = 0; j < N; j += TILE_N) { pack_panel(panels + (size_t)j * K, b, K, N, j); }
+}
+
+// One tile: c (m, n) = init + bias + a (m, K) panel (K, n), with m <= TILE_M, n <= TILE_N. Rows past m
+// repeat the last one and are not stored, so each result takes the same steps wherever it stands.
+FULL_WIDTH static void multiply_tile(Matrix c, Matrix init, const real *bias, Matrix a,
+                                     const real *panel, int m, int n, int K) {
+    const real *row[TILE_M];
+    vec acc[TILE_M][2], first[2] = {{0}, {0}};
+    if (bias) { memcpy(first, bias, (size_t)n * sizeof(real)); }
+    for (int i = 0; i < TILE_M; i++) {
+        row[i] = a.x + (size_t)min_int(i, m - 1) * a.rs;
+        acc[i][0] = first[0];
+        acc[i][1] = first[1];
+    }
+    for (int k = 0; k < K; k++, panel += TILE_N) {
+        vec b0 = *(const vec *)panel, b1 = *(const vec *)(panel + LANES);
+        for (int i = 0; i < TILE_M; i++) {
+            real x = row[i][(size_t)k * a.cs];
+            acc[i][0] += x * b0;
+            acc[i][1] += x * b1;
+        }
+    }
+    for (int i = 0; i < m; i++) {
+        real *to = c.x + (size_t)i * c.rs;
+        const real *old = init.x ? init.x + (size_t)i * init.rs : NULL;
+        if (n == TILE_N) {
+            if (old) {
+                acc[i][0] += *(const vec *)old;
+                acc[i][1] += *(const vec *)(old + LANES);
+            }
+            *(vec *)to = acc[i][0];
+            *(vec *)(to + LANES) = acc[i][1];
+        } else {
+            const real *s = (const real *)acc[i];
+            for (int j = 0; j < n; j++) { to[j] = old ? old[j] + s[j] : s[j]; }
+        }
+    }
+}
+
+// c (M, N) = init + bias + a (M, K) b, with b (K, N) already packed in panels. One thread.
+static void multiply_packed(Matrix c, Matrix init, const real *bias, Matrix a, const real *packed,
+                            int M, int N, int K) {
+    for (int j = 0; j < N; j += TILE_N) {
+        for (int i = 0; i < M; i += TILE_M) {
+            multiply_tile(from(c, i, j), from(init, i, j), bias ? bias + j : NULL, from(a, i, 0),
+                          packed + (size_t)j * K, min_int(M - i, TILE_M), min_int(N - j, TILE_N), K);
+        }
+    }
+}
+
+// c (M, N) = init + bias + a (M, K) b (K, N). bias (N) or NULL is added to each row; init (M, N) may be
+// NONE, or c itself to add to what is there. Threads share out the rows of c; the sum over k runs
+// block by block in one order, so the bits do not depend on their number.
+static void matmul(Matrix c, Matrix init, const real *bias, Matrix a, Matrix b,
+                   int M, int N, int K) {
+    real packed[BLOCK_K * BLOCK_N] __attribute__((aligned(64)));
+    #pragma omp parallel if ((double)M * N * K > 10.0 * WORTH)
+    for (int j0 = 0; j0 < N; j0 += BLOCK_N) {
+        for (int k0 = 0; k0 < K; k0 += BLOCK_K) {
+            int n = min_int(N - j0, BLOCK_N), k = min_int(K - k0, BLOCK_K);
+            #pragma omp for
+            for (int j = 0; j < n; j += TILE_N) {
+                pack_panel(packed + (size_t)j * k, from(b, k0, j0), k, n, j);
+            }
+            #pragma omp for
+            for (int i = 0; i < M; i += BLOCK_M) {
+                multiply_packed(from(c, i, j0), from(k0 ? c : init, i, j0),
+                                bias && !k0 ? bias + j0 : NULL, from(a, i, k0), packed,
+                                min_int(M - i, BLOCK_M), n, k);
+            }
+        }
+    }
+}
+
+// =================================================================================================
+// 3  Layers, forward and backward in pairs
+// =================================================================================================
+// N: tokens of all rows, C: channels, V: vocabulary. x_backward adds to the gradients of weights
+// (d + name) and, where said, of inputs. Threads share out tokens where a result belongs to a token, and
+// channels where it is a sum over tokens: no sum is ever split between threads.
+
+// y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C); init (N, OC) may be NONE or the residual stream.
+static void linear_forward(real *y, Matrix init, const real *x, const real *w, const real *bias,
+                           int N, int C, int OC) {
+    matmul(rows(y, OC), init, bias, rows(x, C), turned(w, C), N, OC, C);
+}
+
+// column[j] += sum over n of x[n][j], for x (N, C). Each thread has its own columns.
+static void add_columns(real *column, const real *x, int N, int C) {
+    #pragma omp parallel for if ((double)N * C > WORTH)
+    for (int j0 = 0; j0 < C; j0 += 2 * LANES) {
+        int width = min_int(C - j0, 2 * LANES);
+        real s[2 * LANES] = {0};
+        for (int n = 0; n < N; n++) {
+            for (int j = 0; j < width; j++) { s[j] += x[(size_t)n * C + (size_t)(j0 + j)]; }
+        }
+        for (int j = 0; j < width; j++) { column[j0 + j] += s[j]; }
+    }
+}
+
+// dx (N, C) = dy w (overwritten; NULL: not wanted), dw += dy^T x, dbias += sum of dy over tokens.
+static void linear_backward(real *dx, real *dw, real *dbias, const real *dy, const real *x,
+                            const real *w, int N, int C, int OC) {
+    Matrix dW = rows(dw, C);
+    matmul(dW, dW, NULL, turned(dy, OC), rows(x, C), OC, C, N);
+    if (dbias) { add_columns(dbias, dy, N, OC); }
+    if (dx) { matmul(rows(dx, C), NONE, NULL, rows(dy, OC), rows(w, C), N, C, OC); }
+}
+
+// y = w * (x - mean) / std + b over the C channels of each token (Ba et al. 2016). Keeps mean and
+// rstd = 1 / std (N) for the way back.
+static void layernorm_forward(real *y, real *mean, real *rstd, const real *x, const real *w,
+                              const real *b, int N, int C) {
+    #pragma omp parallel for if ((double)N * C > WORTH)
+    for (int n = 0; n < N; n++) {
+        const real *xn = x + (size_t)n * C;
+        real *yn = y + (size_t)n * C, m = sum(xn, C) / (real)C;
+        for (int i = 0; i < C; i++) { yn[i] = xn[i] - m; }
+        real s = 1 / sqrt(dot(yn, yn, C) / (real)C + (real)1e-5);
+        for (int i = 0; i < C; i++) { yn[i] = yn[i] * s * w[i] + b[i]; }
+        mean[n] = m;
+        rstd[n] = s;
+    }
+}
+
+// With xhat = (x - mean) rstd and g = w dy:  dx += rstd (g - mean(g) - xhat mean(g xhat));
+// dw += sum of dy xhat, db += sum of dy.
+static void layernorm_backward(real *dx, real *dw, real *db, const real *dy, const real *x,
+                               const real *w, const real *mean, const real *rstd, int N, int C) {
+    #pragma omp parallel for if ((double)N * C > WORTH)
+    for (int n = 0; n < N; n++) {
+        const real *xn = x + (size_t)n * C, *dyn = dy + (size_t)n * C;
+        real *dxn = dx + (size_t)n * C, m = mean[n], s = rstd[n];
+        real g = dot(w, dyn, C), gx = sum_product(w, dyn, xn, C);
+        real g_mean = g / (real)C, g_xhat = s * (gx - m * g) / (real)C;
+        for (int i = 0; i < C; i++) {
+            dxn[i] += s * (w[i] * dyn[i] - g_mean - (xn[i] - m) * s * g_xhat);
+        }
+    }
+    #pragma omp parallel for if ((double)N * C > WORTH)
+    for (int i0 = 0; i0 < C; i0 += 2 * LANES) {
+        int width = min_int(C - i0, 2 * LANES);
+        real sw[2 * LANES] = {0}, sb[2 * LANES] = {0};
+        for (int n = 0; n < N; n++) {
+            const real *xn = x + (size_t)n * C + i0, *dyn = dy + (size_t)n * C + i0;
+            for (int i = 0; i < width; i++) {
+                sw[i] += dyn[i] * (xn[i] - mean[n]) * rstd[n];
+                sb[i] += dyn[i];
+            }
+        }
+        for (int i = 0; i < width; i++) {
+            dw[i0 + i] += sw[i];
+            db[i0 + i] += sb[i];
+        }
+    }
+}
+
+// gelu(x) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): GPT-2's tanh form, as
+// (1 + tanh u) / 2 = sigmoid(2u).
+static const real GELU_2K = (real)1.5957691216057308, GELU_CUBE = (real)0.044715;
+
+static void gelu_forward(real *y, const real *x, int N, int C) {
+    #pragma omp parallel for if ((double)N * C > WORTH)
+    for (int n = 0; n < N; n++) {
+        const real *xn = x + (size_t)n * C;
+        real *yn = y + (size_t)n * C;
+        for (int i = 0; i < C; i++) {
+            yn[i] = xn[i] / (1 + fast_exp(-GELU_2K * xn[i] * (1 + GELU_CUBE * xn[i] * xn[i])));
+        }
+    }
+}
+
+// d holds dy and becomes dx = dy (s + x s (1 - s) 2u'), s = sigmoid(2u).
+static void gelu_backward(real *d, const real *x, int N, int C) {
+    #pragma omp parallel for if ((double)N * C > WORTH)
+    for (int n = 0; n < N; n++) {
+        const real *xn = x + (size_t)n * C;
+        real *dn = d + (size_t)n * C;
+        for (int i = 0; i < C; i++) {
+            real x2 = GELU_CUBE * xn[i] * xn[i];
+            real s = 1 / (1 + fast_exp(-GELU_2K * xn[i] * (1 + x2)));
+            dn[i] *= s + xn[i] * s * (1 - s) * GELU_2K * (1 + 3 * x2);
+        }
+    }
+}
+
+// Causal self-attention within each row. Row r has T = row[r+1] - row[r] tokens; qkv (N, 3C) holds its
+// queries, keys and values, heads side by side, hs = C / NH channels each. For every row and head
+//     prob (T, T) = softmax over s <= t of  q_t . k_s / sqrt(hs),      y_t = sum_s prob[t][s] v_s.
+// prob keeps these one after the other, row r's NH matrices from prob + prob_at[r].
+static void attention_forward(real *y, real *prob, const size_t *prob_at, const real *qkv,
+                              const int *row, int n_rows, int C, int NH) {
+    int hs = C / NH;
+    size_t stride = 3 * (size_t)C;
+    real scale = 1 / sqrt((real)hs);
+    #pragma omp parallel for collapse(2) schedule(dynamic) if ((double)row[n_rows] * C > WORTH)
+    for (int r = 0; r < n_rows; r++) {
+        for (int h = 0; h < NH; h++) {
+            int T = row[r + 1] - row[r];
+            const real *q = qkv + (size_t)row[r] * stride + h * hs, *k = q + C, *v = k + C;
+            real *p = prob + prob_at[r] + (size_t)h * T * (size_t)T;
+            matmul(rows(p, T), NONE, NULL, rows(q, stride), turned(k, stride), T, T, hs);
+            for (int t = 0; t < T; t++) {
+                real *pt = p + (size_t)t * T, most = largest(pt, t + 1);
+                for (int s = 0; s <= t; s++) { pt[s] = fast_exp(scale * (pt[s] - most)); }
+                real total = 1 / sum(pt, t + 1);
+                for (int s = 0; s < T; s++) { pt[s] = s <= t ? pt[s] * total : 0; }
+            }
+            real *out = y + (size_t)row[r] * (size_t)C + h * hs;
+            matmul(rows(out, C), NONE, NULL, rows(p, T), rows(v, stride), T, hs, T);
+        }
+    }
+}
+
+// dqkv (N, 3C) is overwritten. Per row and head, with P = prob and dP = dy v^T:
+//     dv = P^T dy,  dS = P (dP - rowsum(P dP)) / sqrt(hs),  dq = dS k,  dk = dS^T q.
+// dprob: scratch of the size of prob.
+static void attention_backward(real *dqkv, real *dprob, const real *dy, const real *prob,
+                               const size_t *prob_at, const real *qkv, const int *row, int n_rows,
+                               int C, int NH) {
+    int hs = C / NH;
+    size_t stride = 3 * (size_t)C, c = (size_t)C;
+    real scale = 1 / sqrt((real)hs);
+    #pragma omp parallel for collapse(2) schedule(dynamic) if ((double)row[n_rows] * C > WORTH)
+    for (int r = 0; r < n_rows; r++) {
+        for (int h = 0; h < NH; h++) {
+            int T = row[r + 1] - row[r];
+            size_t at = (size_t)row[r] * stride + (size_t)(h * hs), tt = (size_t)T;
+            const real *q = qkv + at, *k = q + c, *v = k + c;
+            real *dq = dqkv + at, *dk = dq + c, *dv = dk + c;
+            const real *p = prob + prob_at[r] + (size_t)h * tt * tt;
+            real *dp = dprob + prob_at[r] + (size_t)h * tt * tt;
+            const real *dout = dy + (size_t)row[r] * c + h * hs;
+            matmul(rows(dv, stride), NONE, NULL, turned(p, tt), rows(dout, c), T, hs, T);
+            matmul(rows(dp, tt), NONE, NULL, rows(dout, c), turned(v, stride), T, T, hs);
+            for (int t = 0; t < T; t++) {
+                const real *pt = p + (size_t)t * tt;
+                real *dpt = dp + (size_t)t * tt, mean = dot(pt, dpt, t + 1);
+                for (int s = 0; s < T; s++) { dpt[s] = pt[s] * (dpt[s] - mean) * scale; }
+            }
+            matmul(rows(dq, stride), NONE, NULL, rows(dp, tt), rows(k, stride), T, hs, T);
+            matmul(rows(dk, stride), NONE, NULL, turned(dp, tt), rows(q, stride), T, hs, T);
+        }
+    }
+}
+
+// x (N, C) = wte[token] + wpe[position in its row].
+static void embed_forward(real *x, const real *wte, const real *wpe, const int *token,
+                          const int *row, int n_rows, int C) {
+    #pragma omp parallel for if ((double)row[n_rows] * C > WORTH)
+    for (int r = 0; r < n_rows; r++) {
+        for (int i = row[r]; i < row[r + 1]; i++) {
+            const real *te = wte + (size_t)token[i] * (size_t)C;
+            const real *pe = wpe + (size_t)(i - row[r]) * (size_t)C;
+            real *xi = x + (size_t)i * C;
+            for (int j = 0; j < C; j++) { xi[j] = te[j] + pe[j]; }
+        }
+    }
+}
+
+// Tokens share embeddings, so threads share out channels here.
+static void embed_backward(real *dwte, real *dwpe, const real *dx, const int *token, const int *row,
+                           int n_rows, int C) {
+    #pragma omp parallel for if ((double)row[n_rows] * C > WORTH)
+    for (int j0 = 0; j0 < C; j0 += 2 * LANES) {
+        int width = min_int(C - j0, 2 * LANES);
+        for (int r = 0; r < n_rows; r++) {
+            for (int i = row[r]; i < row[r + 1]; i++) {
+                real *te = dwte + (size_t)token[i] * (size_t)C + j0;
+                real *pe = dwpe + (size_t)(i - row[r]) * (size_t)C + j0;
+                const real *dxi = dx + (size_t)i * C + j0;
+                for (int j = 0; j < width; j++) {
+                    te[j] += dxi[j];
+                    pe[j] += dxi[j];
+                }
+            }
+        }
+    }
+}
+
+// Turns logits (N, V) into probabilities in place, and sets logp[i] = log p(token i | before), which
+// the logits at i-1 give; 0 for the first token of each row, which nothing predicts.
+static void logp_forward(real *logp, real *logits, const int *token, const int *row, int n_rows,
+                         int V) {
+    #pragma omp parallel for schedule(dynamic) if ((double)row[n_rows] * V > WORTH)
+    for (int r = 0; r < n_rows; r++) {
+        logp[row[r]] = 0;
+        for (int i = row[r]; i < row[r + 1]; i++) {
+            real *l = logits + (size_t)i * V, most = largest(l, V);
+            int next = i + 1 < row[r + 1] ? token[i + 1] : 0;
+            real target = l[next] - most;
+            for (int v = 0; v < V; v++) { l[v] = fast_exp(l[v] - most); }
+            real total = sum(l, V);
+            for (int v = 0; v < V; v++) { l[v] *= 1 / total; }
+            if (i + 1 < row[r + 1]) { logp[i + 1] = target - log(total); }
+        }
+    }
+}
+
+// Turns the probabilities that logp_forward left into dlogits, in place: the logits at i-1 get
+// dlogp[i] (1 at token i, minus the probability of each). Here the weight on a token's
+// log-likelihood enters the network.
+static void logp_backward(real *logits, const real *dlogp, const int *token, const int *row,
+                          int n_rows, int V) {
+    #pragma omp parallel for schedule(dynamic) if ((double)row[n_rows] * V > WORTH)
+    for (int r = 0; r < n_rows; r++) {
+        for (int i = row[r]; i < row[r + 1]; i++) {
+            real *l = logits + (size_t)i * V;
+            real d = i + 1 < row[r + 1] ? dlogp[i + 1] : 0;
+            for (int v = 0; v < V; v++) { l[v] *= -d; }
+            if (i + 1 < row[r + 1]) { l[token[i + 1]] += d; }
+        }
+    }
+}
+
+// =================================================================================================
+// 4  The GPT
+// =================================================================================================
+
+// GPT-2 (Radford et al. 2019): pre-norm blocks, learned positions, wte tied to the output. A scalar
+// head on the last layer norm's output makes it a reward model, or a policy with a value estimate.
+typedef struct {
+    int maxT, V, L, NH, C, Vp;  // context, vocabulary, layers, heads, channels, rows of wte (>= V)
+} Config;
+
+// The parameters, in the order of a checkpoint.
+enum {
+    WTE, WPE, LN1W, LN1B, QKVW, QKVB, PROJW, PROJB, LN2W, LN2B, FCW, FCB, FCPROJW, FCPROJB, LNFW, LNFB,
+    HEADW, HEADB, N_TENSORS
+};
+
+typedef struct {
+    const char *name;
+    size_t size;       // numbers, over all layers
+    double mean, std;  // before training
+    size_t at;         // where they start in params, grads, m and v
+} Tensor;
+
+typedef struct {
+    Config c;
+    int head;  // whether the scalar head is there
+    Tensor tensor[N_TENSORS];
+    size_t n_params;
+    real *params;
+    real *grads, *m, *v;  // what training needs: the gradient and AdamW's two moments; else NULL
+} GPT;
+
+static real *param(const GPT *g, int tensor, int layer) {
+    const Tensor *t = &g->tensor[tensor];
+    return g->params + t->at + t->size / (size_t)g->c.L * layer;
+}
+
+static real *grad(const GPT *g, int tensor, int layer) {
+    return g->grads + (param(g, tensor, layer) - g->params);
+}
+
+// A model of shape c, all zeros. trainable: with room for gradients and moments.
+static GPT gpt_new(Config c, int head, int trainable) {
+    size_t L = (size_t)c.L, C = (size_t)c.C;
+    double std = 0.02, residual = 0.02 / sqrt(2.0 * c.L);  // 2 L projections add to one stream
+    GPT g = {.c = c, .head = head, .tensor = {
+        [WTE] = {"wte", (size_t)c.Vp * C, 0, std, 0},
+        [WPE] = {"wpe", (size_t)c.maxT * C, 0, std, 0},
+        [LN1W] = {"ln1w", L * C, 1, 0, 0},
+        [LN1B] = {"ln1b", L * C, 0, 0, 0},
+        [QKVW] = {"qkvw", L * 3 * C * C, 0, std, 0},
+        [QKVB] = {"qkvb", L * 3 * C, 0, 0, 0},
+        [PROJW] = {"attprojw", L * C * C, 0, residual, 0},
+        [PROJB] = {"attprojb", L * C, 0, 0, 0},
+        [LN2W] = {"ln2w", L * C, 1, 0, 0},
+        [LN2B] = {"ln2b", L * C, 0, 0, 0},
+        [FCW] = {"fcw", L * 4 * C * C, 0, std, 0},
+        [FCB] = {"fcb", L * 4 * C, 0, 0, 0},
+        [FCPROJW] = {"fcprojw", L * 4 * C * C, 0, residual, 0},
+        [FCPROJB] = {"fcprojb", L * C, 0, 0, 0},
+        [LNFW] = {"lnfw", C, 1, 0, 0},
+        [LNFB] = {"lnfb", C, 0, 0, 0},
+        [HEADW] = {"headw", head ? C : 0, 0, 0, 0},
+        [HEADB] = {"headb", head ? 1 : 0, 0, 0, 0},
+    }};
+    for (int i = 0; i < N_TENSORS; i++) {
+        g.tensor[i].at = g.n_params;
+        g.n_params += g.tensor[i].size;
+    }
+    g.params = alloc(g.n_params, sizeof(real), "the model");
+    if (trainable) {
+        g.grads = alloc(g.n_params * 3, sizeof(real), "gradients and moments");
+        g.m = g.grads + g.n_params;
+        g.v = g.m + g.n_params;
+    }
+    return g;
+}
+
+static void gpt_init(GPT *g, uint64_t seed) {
+    Rng r = rng_stream(seed, 'i', 0);
+    for (int i = 0; i < N_TENSORS; i++) {
+        const Tensor *t = &g->tensor[i];
+        for (size_t j = 0; j < t->size; j++) {
+            g->params[t->at + j] = (real)(t->mean + (t->std > 0 ? t->std * rng_normal(&r) : 0));
+        }
+    }
+}
+
+// The rows of one forward pass, one after the other without padding, and what is known of them.
+typedef struct {
+    int n_rows, n_tokens, max_rows, max_tokens;
+    int *row;    // (n_rows + 1) each row's first token; row[n_rows] = n_tokens
+    int *start;  // (n_rows) the first token of each row's response
+    int *token;  // (n_tokens) ids
+    real *logp;  // (n_tokens) log-probability of each token given those before, under the policy
+    real *dlogp; // (n_tokens) dloss/dlogp, which a loss writes
+    real *value, *dvalue;  // (n_tokens) the scalar head's output, and dloss/dvalue
+} Batch;
+
+static Batch batch_new(int max_rows, int max_tokens) {
+    Batch b = {.max_rows = max_rows, .max_tokens = max_tokens};
+    b.row = alloc((size_t)max_rows + 1, sizeof(int), "a batch");
+    b.start = alloc((size_t)max_rows, sizeof(int), "a batch");
+    b.token = alloc((size_t)max_tokens, sizeof(int), "a batch");
+    real **numbers[] = {&b.logp, &b.dlogp, &b.value, &b.dvalue};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        *numbers[i] = alloc((size_t)max_tokens, sizeof(real), "a batch");
+    }
+    return b;
+}
+
+static void batch_clear(Batch *b) {
+    b->n_rows = b->n_tokens = 0;
+}
+
+// Append a row of n tokens, of which those from `start` on are the response.
+static void batch_add(Batch *b, const int *token, int n, int start) {
+    memcpy(b->token + b->n_tokens, token, (size_t)n * sizeof(int));
+    b->start[b->n_rows] = b->n_tokens + start;
+    b->n_tokens += n;
+    b->row[++b->n_rows] = b->n_tokens;
+}
+
+// What the forward pass keeps for the backward pass. Sizes are for one layer.
+typedef struct {
+    real *in;                // (N, C) the residual stream on entry
+    real *ln1, *mean1, *rstd1;  // (N, C), (N), (N)
+    real *qkv;               // (N, 3C)
+    real *prob;              // (sum over rows of NH T T) attention probabilities
+    real *att;               // (N, C) attention's output, heads side by side
+    real *mid;               // (N, C) the residual stream after attention
+    real *ln2, *mean2, *rstd2;
+    real *fc, *gelu;         // (N, 4C)
+} Layer;
+
+typedef struct {
+    real *memory;
+    Layer *layer;            // (L)
+    size_t *prob_at;         // (rows) where each row's probabilities start in prob
+    real *out;               // (N, C) the residual stream at the end
+    real *lnf, *meanf, *rstdf;
+    real *logits;            // (N, V), then probabilities, then their gradient
+    real *dx;                // (N, C) gradient of the residual stream
+    real *dnorm;             // (N, C) of a layer norm's output
+    real *dwide;             // (N, 4C) of what lies between
+    real *dprob;             // like prob
+} Acts;
+
+static real *take(real *memory, size_t *used, size_t n) {
+    real *p = memory ? memory + *used : NULL;
+    *used += (n + 15) / 16 * 16;  // a cache line's worth
+    return p;
+}
+
+// Share out memory (NULL: only count) for batches of N tokens and n_prob attention probabilities.
+static size_t acts_share(Acts *a, Config c, real *memory, size_t N, size_t n_prob, int train) {
+    size_t used = 0, C = (size_t)c.C;
+    for (int l = 0; l < c.L; l++) {
+        Layer *y = &a->layer[l];
+        if (l > 0 && !train) {  // nothing goes back: every layer may use the first one's
+            a->layer[l] = a->layer[0];
+            continue;
+        }
+        y->in = take(memory, &used, N * C);
+        y->ln1 = take(memory, &used, N * C);
+        y->mean1 = take(memory, &used, N);
+        y->rstd1 = take(memory, &used, N);
+        y->qkv = take(memory, &used, N * 3 * C);
+        y->prob = take(memory, &used, n_prob);
+        y->att = take(memory, &used, N * C);
+        y->mid = take(memory, &used, N * C);
+        y->ln2 = take(memory, &used, N * C);
+        y->mean2 = take(memory, &used, N);
+        y->rstd2 = take(memory, &used, N);
+        y->fc = take(memory, &used, N * 4 * C);
+        y->gelu = take(memory, &used, N * 4 * C);
+    }
+    a->out = train ? take(memory, &used, N * C) : a->layer[0].in;
+    a->lnf = take(memory, &used, N * C);
+    a->meanf = take(memory, &used, N);
+    a->rstdf = take(memory, &used, N);
+    a->logits = take(memory, &used, N * (size_t)c.V);
+    if (train) {
+        a->dx = take(memory, &used, N * C);
+        a->dnorm = take(memory, &used, N * C);
+        a->dwide = take(memory, &used, N * 4 * C);
+        a->dprob = take(memory, &used, n_prob);
+    }
+    return used;
+}
+
+// Activations for batches of up to n_rows rows of up to T tokens; train: with those for the way back.
+static Acts acts_new(Config c, int n_rows, int T, int train) {
+    Acts a = {.layer = alloc((size_t)c.L, sizeof(Layer), "activations"),
+              .prob_at = alloc((size_t)n_rows, sizeof(size_t), "activations")};
+    size_t N = (size_t)n_rows * T, n_prob = N * (size_t)T * c.NH;
+    a.memory = alloc(acts_share(&a, c, NULL, N, n_prob, train), sizeof(real), "activations");
+    acts_share(&a, c, a.memory, N, n_prob, train);
+    return a;
+}
+
+// Run the batch's rows through the model. Writes logp (N) and, with a head, value (N): the head at each
+// token; either may be NULL, for not wanted.
+static void gpt_forward(const GPT *g, Acts *a, const Batch *b, real *logp, real *value) {
+    int N = b->n_tokens, C = g->c.C, L = g->c.L;
+    size_t at = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        size_t T = (size_t)(b->row[r + 1] - b->row[r]);
+        a->prob_at[r] = at;
+        at += (size_t)g->c.NH * T * T;
+    }
+    embed_forward(a->layer[0].in, param(g, WTE, 0), param(g, WPE, 0), b->token, b->row, b->n_rows, C);
+    for (int l = 0; l < L; l++) {
+        Layer *y = &a->layer[l];
+        real *out = l + 1 < L ? a->layer[l + 1].in : a->out;
+        layernorm_forward(y->ln1, y->mean1, y->rstd1, y->in, param(g, LN1W, l), param(g, LN1B, l), N, C);
+        linear_forward(y->qkv, NONE, y->ln1, param(g, QKVW, l), param(g, QKVB, l), N, C, 3 * C);
+        attention_forward(y->att, y->prob, a->prob_at, y->qkv, b->row, b->n_rows, C, g->c.NH);
+        linear_forward(y->mid, rows(y->in, C), y->att, param(g, PROJW, l), param(g, PROJB, l),
+                       N, C, C);
+        layernorm_forward(y->ln2, y->mean2, y->rstd2, y->mid, param(g, LN2W, l), param(g, LN2B, l), N, C);
+        linear_forward(y->fc, NONE, y->ln2, param(g, FCW, l), param(g, FCB, l), N, C, 4 * C);
+        gelu_forward(y->gelu, y->fc, N, 4 * C);
+        linear_forward(out, rows(y->mid, C), y->gelu, param(g, FCPROJW, l),
+                       param(g, FCPROJB, l), N, 4 * C, C);
+    }
+    layernorm_forward(a->lnf, a->meanf, a->rstdf, a->out, param(g, LNFW, 0), param(g, LNFB, 0), N, C);
+    if (logp) {
+        linear_forward(a->logits, NONE, a->lnf, param(g, WTE, 0), NULL, N, C, g->c.V);
+        logp_forward(logp, a->logits, b->token, b->row, b->n_rows, g->c.V);
+    }
+    if (value) {
+        linear_forward(value, NONE, a->lnf, param(g, HEADW, 0), param(g, HEADB, 0), N, C, 1);
+    }
+}
+
+// Add to g->grads the gradient of a loss whose derivatives are dlogp and dvalue (N); either may be NULL.
+// Follows a gpt_forward of the same batch that wanted the same.
+static void gpt_backward(GPT *g, Acts *a, const Batch *b, const real *dlogp, const real *dvalue) {
+    int N = b->n_tokens, C = g->c.C;
+    size_t size = (size_t)N * C * sizeof(real);
+    memset(a->dx, 0, size);
+    memset(a->dnorm, 0, size);
+    if (dlogp) {
+        logp_backward(a->logits, dlogp, b->token, b->row, b->n_rows, g->c.V);
+        linear_backward(a->dnorm, grad(g, WTE, 0), NULL, a->logits, a->lnf, param(g, WTE, 0),
+                        N, C, g->c.V);
+    }
+    if (dvalue) {
+        linear_backward(a->dwide, grad(g, HEADW, 0), grad(g, HEADB, 0), dvalue, a->lnf,
+                        param(g, HEADW, 0), N, C, 1);
+        for (size_t i = 0; i < (size_t)N * C; i++) { a->dnorm[i] += a->dwide[i]; }
+    }
+    layernorm_backward(a->dx, grad(g, LNFW, 0), grad(g, LNFB, 0), a->dnorm, a->out, param(g, LNFW, 0),
+                       a->meanf, a->rstdf, N, C);
+    for (int l = g->c.L - 1; l >= 0; l--) {
+        Layer *y = &a->layer[l];
+        linear_backward(a->dwide, grad(g, FCPROJW, l), grad(g, FCPROJB, l), a->dx, y->gelu,
+                        param(g, FCPROJW, l), N, 4 * C, C);
+        gelu_backward(a->dwide, y->fc, N, 4 * C);
+        linear_backward(a->dnorm, grad(g, FCW, l), grad(g, FCB, l), a->dwide, y->ln2,
+                        param(g, FCW, l), N, C, 4 * C);
+        layernorm_backward(a->dx, grad(g, LN2W, l), grad(g, LN2B, l), a->dnorm, y->mid,
+                           param(g, LN2W, l), y->mean2, y->rstd2, N, C);
+        linear_backward(a->dnorm, grad(g, PROJW, l), grad(g, PROJB, l), a->dx, y->att,
+                        param(g, PROJW, l), N, C, C);
+        attention_backward(a->dwide, a->dprob, a->dnorm, y->prob, a->prob_at, y->qkv, b->row,
+                           b->n_rows, C, g->c.NH);
+        linear_backward(a->dnorm, grad(g, QKVW, l), grad(g, QKVB, l), a->dwide, y->ln1,
+                        param(g, QKVW, l), N, C, 3 * C);
+        layernorm_backward(a->dx, grad(g, LN1W, l), grad(g, LN1B, l), a->dnorm, y->in,
+                           param(g, LN1W, l), y->mean1, y->rstd1, N, C);
+    }
+    embed_backward(grad(g, WTE, 0), grad(g, WPE, 0), a->dx, b->token, b->row, b->n_rows, C);
+}
+
+// =================================================================================================
+// 5  Optimizer and checkpoints
+// =================================================================================================
+
+// One AdamW step (Loshchilov and Hutter 2019; no decay) on g->grads, scaled down first so that their
+// norm is at most max_norm (0: as they are); step counts from 1. Zeroes the gradients. Returns the norm
+// before scaling.
+static double adamw(GPT *g, double lr, double max_norm, int step) {
+    enum { CHUNK = 4096 };
+    int n_chunks = (int)((g->n_params + CHUNK - 1) / CHUNK);
+    double squares = 0;
+    for (int i = 0; i < n_chunks; i++) {  // floats within a chunk, doubles across
+        size_t at = (size_t)i * CHUNK, left = g->n_params - at;
+        squares += (double)dot(g->grads + at, g->grads + at, left < CHUNK ? (int)left : CHUNK);
+    }
+    double norm = sqrt(squares);
+    const real beta1 = (real)0.9, beta2 = (real)0.999;
+    real scale = (real)(max_norm > 0 && norm > max_norm ? max_norm / norm : 1);
+    real rate = (real)(lr / (1 - pow(0.9, step))), unbias = (real)(1 / (1 - pow(0.999, step)));
+    #pragma omp parallel for if (g->n_params > WORTH)
+    for (int i = 0; i < n_chunks; i++) {
+        size_t at = (size_t)i * CHUNK, left = g->n_params - at;
+        real *w = g->params + at, *d = g->grads + at, *m = g->m + at, *v = g->v + at;
+        int n = left < CHUNK ? (int)left : CHUNK;
+        for (int j = 0; j < n; j++) {
+            real x = d[j] * scale;
+            m[j] = beta1 * m[j] + (1 - beta1) * x;
+            v[j] = beta2 * v[j] + (1 - beta2) * x * x;
+            w[j] -= rate * m[j] / (sqrt(v[j] * unbias) + (real)1e-8);
+            d[j] = 0;
+        }
+    }
+    return norm;
+}
+
+// A checkpoint is llm.c's: 256 int32 of header, then the parameters as float32 in the order of the enum.
+enum { CHECKPOINT_MAGIC = 20240326, CHECKPOINT_VERSION = 3, HEADER_INTS = 256 };
+
+static void gpt_save(const GPT *g, const char *path) {
+    Config c = g->c;
+    int32_t header[HEADER_INTS] = {CHECKPOINT_MAGIC, CHECKPOINT_VERSION,
+                                   c.maxT, c.V, c.L, c.NH, c.C, c.Vp};
+    Output out = output_open(path);
+    fwrite(header, sizeof header, 1, out.f);
+    for (size_t i = 0; i < g->n_params; i++) {
+        float x = (float)g->params[i];
+        fwrite(&x, sizeof x, 1, out.f);
+    }
+    output_close(&out);
+}
+
+// Errors: not a checkpoint, absurd sizes, a length that does not fit them, numbers that are not finite.
+static GPT gpt_load(const char *path, int head, int trainable) {
+    Input in = input_open(path);
+    int32_t h[HEADER_INTS];
+    input_read(&in, h, 1, sizeof h);
+    if (h[0] != CHECKPOINT_MAGIC || h[1] != CHECKPOINT_VERSION) {
+        stop(1, "%s: not a model in llm.c's float32 format (its first numbers are %d, %d; expected "
+             "%d, %d)", path, h[0], h[1], CHECKPOINT_MAGIC, CHECKPOINT_VERSION);
+    }
+    Config c = {h[2], h[3], h[4], h[5], h[6], h[7]};
+    const int most = 1 << 16;
+    if (c.maxT < 1 || c.V < 2 || c.L < 1 || c.NH < 1 || c.C < 1 || c.Vp < c.V || c.maxT > most
+        || c.Vp > 2 * most || c.V > most || c.L > most || c.C > most || c.C % c.NH != 0) {
+        stop(1, "%s: impossible sizes in its header: T %d, V %d, L %d, heads %d, C %d, Vp %d", path,
+             c.maxT, c.V, c.L, c.NH, c.C, c.Vp);
+    }
+    size_t C = (size_t)c.C, n = ((size_t)c.Vp + (size_t)c.maxT + 2) * C
+                                + (size_t)c.L * (12 * C * C + 13 * C);
+    size_t plain = sizeof h + n * sizeof(float), with_head = plain + (C + 1) * sizeof(float);
+    if (in.size != plain && in.size != with_head) {
+        stop(1, "%s: has %zu bytes; its header promises %zu (or %zu with a head)", path, in.size,
+             plain, with_head);
+    }
+    int has_head = in.size == with_head;
+    GPT g = gpt_new(c, head || has_head, trainable);
+    n += has_head ? C + 1 : 0;
+    for (size_t i = 0; i < n; i++) {
+        float x;
+        input_read(&in, &x, 1, sizeof x);
+        if (!isfinite(x)) { stop(1, "%s: number %zu of its weights is not finite", path, i); }
+        g.params[i] = (real)x;
+    }
+    fclose(in.f);
+    return g;
+}
+
+// =================================================================================================
+// 6  Tokenizer and stories
+// =================================================================================================
+
+// Byte-pair encoding. A token is a string of bytes; text is encoded piece by piece, so that no token
+// spans two pieces and any text splits at a piece's edge without changing its tokens.
+typedef struct {
+    int V, eot;      // number of tokens; the one that ends a text and starts a row
+    char *bytes;     // all tokens' bytes, one after the other
+    int *at;         // (V + 1) where each token's bytes start
+    int *slot;       // hash table from bytes to id, -1 where empty
+    unsigned mask;   // its size - 1
+} Tokenizer;
+
+// The slot that holds these bytes, or the empty one where they would go (FNV-1a, linear probing).
+static int *token_slot(const Tokenizer *t, const char *s, int n) {
+    unsigned h = 2166136261u;
+    for (int i = 0; i < n; i++) { h = (h ^ (unsigned char)s[i]) * 16777619u; }
+    for (;; h++) {
+        int *slot = &t->slot[h & t->mask], id = *slot;
+        if (id < 0 || (t->at[id + 1] - t->at[id] == n && !memcmp(t->bytes + t->at[id], s, (size_t)n))) {
+            return slot;
+        }
+    }
+}
+
+// Make a tokenizer of V tokens out of lengths and bytes that are in place. The first of two equal
+// tokens is the one that counts; end-of-text is no text's encoding.
+static void tokenizer_index(Tokenizer *t) {
+    t->mask = 1;
+    while (t->mask < 4 * (unsigned)t->V) { t->mask = 2 * t->mask + 1; }
+    t->slot = alloc((size_t)t->mask + 1, sizeof(int), "the tokenizer");
+    memset(t->slot, -1, ((size_t)t->mask + 1) * sizeof(int));
+    for (int id = 0; id < t->V; id++) {
+        int *slot = token_slot(t, t->bytes + t->at[id], t->at[id + 1] - t->at[id]);
+        if (*slot < 0 && id != t->eot && t->at[id + 1] > t->at[id]) { *slot = id; }
+    }
+}
+
+// A letter for the rule of pieces: also every byte of a character beyond ASCII.
+static int is_letter(char c) {
+    return ((unsigned char)c & 0x80) || isalpha((unsigned char)c);
+}
+
+// Length of the first piece of s (n >= 1 bytes): an optional space with the letters after it; a run
+// of digits; a run of punctuation; a run of other spaces (control characters count as these).
+static int piece_length(const char *s, int n) {
+    int i = s[0] == ' ' && n > 1 && is_letter(s[1]) ? 1 : 0, first = (unsigned char)s[i];
+    if (is_letter(s[i])) {
+        while (i < n && is_letter(s[i])) { i++; }
+    } else if (isdigit(first)) {
+        while (i < n && isdigit((unsigned char)s[i])) { i++; }
+    } else if (ispunct(first)) {
+        while (i < n && ispunct((unsigned char)s[i])) { i++; }
+    } else {  // the last space belongs to the letters after it
+        while (i < n && !is_letter(s[i]) && !isalnum((unsigned char)s[i])
+               && !ispunct((unsigned char)s[i])
+               && !(i > 0 && s[i] == ' ' && i + 1 < n && is_letter(s[i + 1]))) {
+            i++;
+        }
+    }
+    return i;
+}
+
+// Encode one piece s (n bytes) to at most n ids; returns their number. Of all neighbours whose bytes
+// together are a token, those that make the token with the lowest id merge first, the leftmost on a tie.
+static int encode_piece(const Tokenizer *t, const char *s, int n, int *id) {
+    for (int i = 0; i < n; i++) {
+        id[i] = *token_slot(t, s + i, 1);
+        if (id[i] < 0) {
+            stop(1, "the tokenizer has no token for the byte %d", (unsigned char)s[i]);
+        }
+    }
+    for (;;) {
+        int best = t->V, where = 0;
+        for (int i = 0, at = 0; i + 1 < n; i++) {
+            int here = t->at[id[i] + 1] - t->at[id[i]], next = t->at[id[i + 1] + 1] - t->at[id[i + 1]];
+            int merged = *token_slot(t, s + at, here + next);
+            if (merged >= 0 && merged < best) {
+                best = merged;
+                where = i;
+            }
+            at += here;
+        }
+        if (best == t->V) { return n; }
+        id[where] = best;
+        n--;
+        memmove(id + where + 1, id + where + 2, (size_t)(n - where - 1) * sizeof(int));
+    }
+}
+
+// Encode n bytes to ids; returns their number. id has room for n.
+static int encode(const Tokenizer *t, const char *s, int n, int *id) {
+    int count = 0;
+    for (int i = 0, piece; i < n; i += piece) {
+        piece = piece_length(s + i, n - i);
+        count += encode_piece(t, s + i, piece, id + count);
+    }
+    return count;
+}
+
+static void print_tokens(const Tokenizer *t, const int *id, int n, FILE *f) {
+    for (int i = 0; i < n; i++) {
+        if (id[i] != t->eot) {
+            fwrite(t->bytes + t->at[id[i]], 1, (size_t)(t->at[id[i] + 1] - t->at[id[i]]), f);
+        }
+    }
+}
+
+// Documents one after the other, each ending with end-of-text.
+typedef struct {
+    int n_docs;
+    int *doc;         // (n_docs + 1) where each starts in token
+    uint16_t *token;
+} Corpus;
+
+enum { TOKENIZER_MAGIC = 20240328, TOKENS_MAGIC = 20240520 };
+
+// Read llm.c's tokenizer block. Version 1 (GPT-2's own file) does not name its end-of-text.
+static Tokenizer tokenizer_read(Input *in) {
+    int32_t h[HEADER_INTS];
+    input_read(in, h, 1, sizeof h);
+    if (h[0] != TOKENIZER_MAGIC || (h[1] != 1 && h[1] != 2)) {
+        stop(1, "%s: does not begin with a tokenizer (its first numbers are %d, %d; expected %d, 2)",
+             in->path, h[0], h[1], TOKENIZER_MAGIC);
+    }
+    Tokenizer t = {.V = h[2], .eot = h[1] == 1 ? 50256 : h[3]};
+    if (t.V < 2 || t.V > 1 << 16 || t.eot < 0 || t.eot >= t.V) {
+        stop(1, "%s: impossible tokenizer: %d tokens, end-of-text %d", in->path, t.V, t.eot);
+    }
+    t.at = alloc((size_t)t.V + 1, sizeof(int), "the tokenizer");
+    t.bytes = alloc((size_t)t.V * 255, 1, "the tokenizer");
+    for (int i = 0; i < t.V; i++) {
+        unsigned char length;
+        input_read(in, &length, 1, 1);
+        input_read(in, t.bytes + t.at[i], 1, length);
+        t.at[i + 1] = t.at[i] + length;
+    }
+    tokenizer_index(&t);
+    return t;
+}
+
+// Read a block of tokens, all below V. what: for messages.
+static Corpus corpus_read(Input *in, const Tokenizer *t, const char *what) {
+    int32_t h[HEADER_INTS];
+    if (ftell(in->f) == (long)in->size) {
+        stop(1, "%s: holds a tokenizer but no %s; make data TEXT=... makes a file with both", in->path,
+             what);
+    }
+    input_read(in, h, 1, sizeof h);
+    if (h[0] != TOKENS_MAGIC || h[1] != 1) {
+        stop(1, "%s: no block of %s where one should start (found %d, %d; expected %d, 1)", in->path,
+             what, h[0], h[1], TOKENS_MAGIC);
+    }
+    if (h[2] < 1 || (size_t)h[2] > in->size / sizeof(uint16_t)) {
+        stop(1, "%s: promises %d %s; the file has %zu bytes", in->path, h[2], what, in->size);
+    }
+    Corpus c = {.token = alloc((size_t)h[2], sizeof(uint16_t), "the stories")};
+    input_read(in, c.token, (size_t)h[2], sizeof(uint16_t));
+    for (int i = 0; i < h[2]; i++) {
+        if (c.token[i] >= t->V) {
+            stop(1, "%s: token %d of the %s is %d; the vocabulary has %d", in->path, i, what,
+                 c.token[i], t->V);
+        }
+        c.n_docs += c.token[i] == t->eot;
+    }
+    if (c.token[h[2] - 1] != t->eot) {
+        stop(1, "%s: the %s do not end with end-of-text", in->path, what);
+    }
+    c.doc = alloc((size_t)c.n_docs + 1, sizeof(int), "the stories");
+    for (int i = 0, d = 0; i < h[2]; i++) {
+        if (c.token[i] == t->eot) { c.doc[++d] = i + 1; }
+    }
+    return c;
+}
+
+static Tokenizer tokenizer_load(const char *path) {
+    Input in = input_open(path);
+    Tokenizer t = tokenizer_read(&in);
+    fclose(in.f);
+    return t;
+}
+
+static void stories_load(const char *path, Tokenizer *t, Corpus *train, Corpus *val) {
+    Input in = input_open(path);
+    *t = tokenizer_read(&in);
+    *train = corpus_read(&in, t, "training tokens");
+    *val = corpus_read(&in, t, "validation tokens");
+    if (ftell(in.f) != (long)in.size) {
+        stop(1, "%s: %zu bytes follow its last block", path, in.size - (size_t)ftell(in.f));
+    }
+    fclose(in.f);
+}
+
+// Append story d as a row of at most T tokens: end-of-text as start, then its tokens, up to and with its
+// end-of-text if there is room.
+static void batch_add_story(Batch *b, const Corpus *c, int d, int eot, int T) {
+    int n = min_int(c->doc[d + 1] - c->doc[d], T - 1), *to = b->token + b->n_tokens;
+    to[0] = eot;
+    for (int i = 0; i < n; i++) { to[i + 1] = c->token[c->doc[d] + i]; }
+    b->start[b->n_rows] = b->n_tokens + 1;
+    b->n_tokens += n + 1;
+    b->row[++b->n_rows] = b->n_tokens;
+}
+
+// The number of tokens of a document (n tokens, end-of-text among them) that make its first sentence: up
+// to its first . ! or ? and a closing quote right after it. This is the prompt; if no sentence ends,
+// everything but the end-of-text is.
+static int prompt_length(const Tokenizer *t, const uint16_t *token, int n) {
+    int ended = 0;
+    for (int i = 0; i < n - 1; i++) {
+        for (int k = t->at[token[i]]; k < t->at[token[i] + 1]; k++) {
+            if (ended && t->bytes[k] != '"') { return k == t->at[token[i]] ? i : i + 1; }
+            ended = ended || strchr(".!?", t->bytes[k]) != NULL;
+        }
+    }
+    return n - 1;
+}
+
+// =================================================================================================
+// 7  Sampler
+// =================================================================================================
+// Draws many rows at once. Threads share out the rows; each advances up to SLOTS of them together, one
+// token a step, keeping the keys and values of what came before. A row that ends makes room for the
+// next. Every row has its own random stream and its own arithmetic, so neither threads nor slots show.
+
+enum { SLOTS = 64 };
+
+typedef struct {
+    int T;               // most tokens in a row, prompt included
+    int eot;             // the token that ends a row, -1: none
+    double temperature;  // 0: always the likeliest
+    int top_k;           // draw from the k likeliest only (and their equals); 0: from all
+    uint64_t seed, stream;  // row r draws from rng_stream(seed, stream, r)
+} Sampling;
+
+// A row under way.
+typedef struct {
+    int row;       // which one
+    int memory;    // which part of the keys and values is its own
+    int token, position;  // what it reads next, and where that stands
+    Rng rng;
+} Slot;
+
+// One thread's work space. Keys lie channel by channel, (L, SLOTS, C, T), values token by token,
+// (L, SLOTS, T, C): so both sums of attention run along memory.
+typedef struct {
+    int n;  // slots in use
+    Slot slot[SLOTS];
+    real *x, *norm, *mean, *rstd, *qkv, *att, *fc, *logits, *keys, *values, *prob;
+} Lane;
+
+typedef struct {
+    Config c;
+    int n_slots, T, n_lanes, max_rows;
+    real *memory, *packed;
+    Lane *lane;
+    int *token, *length;  // (max_rows, T), (max_rows)
+    real *logp;           // (max_rows, T)
+} Sampler;
+
+static size_t lane_share(Lane *w, Config c, size_t S, size_t T, real *memory) {
+    size_t used = 0, C = (size_t)c.C, L = (size_t)c.L;
+    w->x = take(memory, &used, S * C);
+    w->norm = take(memory, &used, S * C);
+    w->mean = take(memory, &used, S);
+    w->rstd = take(memory, &used, S);
+    w->qkv = take(memory, &used, S * 3 * C);
+    w->att = take(memory, &used, S * C);
+    w->fc = take(memory, &used, S * 4 * C);
+    w->logits = take(memory, &used, S * (size_t)c.V);
+    w->prob = take(memory, &used, T > (size_t)c.V ? T : (size_t)c.V);
+    w->keys = take(memory, &used, L * S * C * T + TILE_N);  // weighted_sum reads a little further
+    w->values = take(memory, &used, L * S * T * C + TILE_N);
+    return used;
+}
+
+// Room for K rows of weights that give N outputs, in whole panels.
+static size_t packed_size(int N, int K) {
+    return (size_t)((N + TILE_N - 1) / TILE_N * TILE_N) * (size_t)K;
+}
+
+static Sampler sampler_new(Config c, int max_rows, int T) {
+    Sampler s = {.c = c, .T = T, .max_rows = max_rows, .n_lanes = min_int(threads(), max_rows)};
+    int share = (max_rows + s.n_lanes - 1) / s.n_lanes;
+    s.n_slots = min_int(SLOTS, share);
+    Lane probe;
+    size_t each = lane_share(&probe, c, (size_t)s.n_slots, (size_t)T, NULL);
+    s.memory = alloc(each * (size_t)s.n_lanes, sizeof(real), "the sampler's keys and values");
+    s.lane = alloc((size_t)s.n_lanes, sizeof(Lane), "the sampler");
+    for (int i = 0; i < s.n_lanes; i++) {
+        lane_share(&s.lane[i], c, (size_t)s.n_slots, (size_t)T, s.memory + each * (size_t)i);
+    }
+    s.packed = alloc((size_t)c.L * (packed_size(3 * c.C, c.C) + packed_size(c.C, c.C)
+                                    + packed_size(4 * c.C, c.C) + packed_size(c.C, 4 * c.C))
+                     + packed_size(c.V, c.C), sizeof(real), "packed weights");
+    s.token = alloc((size_t)max_rows * T, sizeof(int), "sampled rows");
+    s.logp = alloc((size_t)max_rows * T, sizeof(real), "sampled rows");
+    s.length = alloc((size_t)max_rows, sizeof(int), "sampled rows");
+    return s;
+}
+
+// y (n) = sum over j < m of w[j] x[j], with row j of x at x + j * stride. Reads x up to a multiple of TILE_N
+// numbers, past n; the sums of four rows in turn are kept apart, for one need not wait for another.
+FULL_WIDTH static void weighted_sum(real *y, const real *w, const real *x, size_t stride, int m,
+                                    int n) {
+    for (int i = 0; i < n; i += TILE_N) {
+        vec s[4][2] = {{{0}}};
+        const real *xj = x + i;
+        int j = 0;
+        for (; j + 4 <= m; j += 4) {
+            for (int k = 0; k < 4; k++, xj += stride) {
+                s[k][0] += w[j + k] * *(const vec *)xj;
+                s[k][1] += w[j + k] * *(const vec *)(xj + LANES);
+            }
+        }
+        for (; j < m; j++, xj += stride) {
+            s[0][0] += w[j] * *(const vec *)xj;
+            s[0][1] += w[j] * *(const vec *)(xj + LANES);
+        }
+        s[0][0] = (s[0][0] + s[1][0]) + (s[2][0] + s[3][0]);
+        s[0][1] = (s[0][1] + s[1][1]) + (s[2][1] + s[3][1]);
+        memcpy(y + i, s[0], (size_t)min_int(n - i, TILE_N) * sizeof(real));
+    }
+}
+
+// attention_forward for one new token of each row under way: stores its key and value, and attends to all.
+static void attention_step(const Sampler *s, Lane *w, int layer) {
+    int C = s->c.C, NH = s->c.NH, hs = C / NH;
+    size_t T = (size_t)s->T, slot_size = T * (size_t)C;
+    real scale = 1 / sqrt((real)hs);
+    for (int i = 0; i < w->n; i++) {
+        size_t at = ((size_t)layer * s->n_slots + (size_t)w->slot[i].memory) * slot_size;
+        int t = w->slot[i].position;
+        real *q = w->qkv + (size_t)i * 3 * (size_t)C, *keys = w->keys + at, *values = w->values + at;
+        for (int j = 0; j < C; j++) {
+            q[j] *= scale;
+            keys[(size_t)j * T + (size_t)t] = q[C + j];
+            values[(size_t)t * C + (size_t)j] = q[2 * C + j];
+        }
+        for (int h = 0; h < NH; h++) {
+            real *p = w->prob, *out = w->att + (size_t)i * C + h * hs;
+            weighted_sum(p, q + h * hs, keys + (size_t)(h * hs) * T, T, hs, t + 1);
+            real most = largest(p, t + 1);
+            for (int j = 0; j <= t; j++) { p[j] = fast_exp(p[j] - most); }
+            real total = 1 / sum(p, t + 1);
+            weighted_sum(out, p, values + h * hs, (size_t)C, t + 1, hs);
+            for (int j = 0; j < hs; j++) { out[j] *= total; }
+        }
+    }
+}
+
+// y (n, N) = init + bias + x (n, K) w^T, with w^T at *packed, which moves on past it.
+static void linear_step(real *y, const real *init, const real *bias, const real *x, real **packed,
+                        int n, int K, int N) {
+    Matrix to = rows(y, N);
+    multiply_packed(to, init ? rows(init, N) : NONE, bias, rows(x, K), *packed, n, N, K);
+    *packed += packed_size(N, K);
+}
+
+// gpt_forward for one new token of each row under way. Writes w->logits (n, V) of the next.
+static void gpt_step(const GPT *g, const Sampler *s, Lane *w) {
+    int n = w->n, C = g->c.C;
+    real *packed = s->packed;
+    for (int i = 0; i < n; i++) {
+        const real *te = param(g, WTE, 0) + (size_t)w->slot[i].token * (size_t)C;
+        const real *pe = param(g, WPE, 0) + (size_t)w->slot[i].position * (size_t)C;
+        for (int j = 0; j < C; j++) { w->x[(size_t)i * C + (size_t)j] = te[j] + pe[j]; }
+    }
+    for (int l = 0; l < g->c.L; l++) {
+        layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LN1W, l), param(g, LN1B, l), n, C);
+        linear_step(w->qkv, NULL, param(g, QKVB, l), w->norm, &packed, n, C, 3 * C);
+        attention_step(s, w, l);
+        linear_step(w->x, w->x, param(g, PROJB, l), w->att, &packed, n, C, C);
+        layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LN2W, l), param(g, LN2B, l), n, C);
+        linear_step(w->fc, NULL, param(g, FCB, l), w->norm, &packed, n, C, 4 * C);
+        gelu_forward(w->fc, w->fc, n, 4 * C);
+        linear_step(w->x, w->x, param(g, FCPROJB, l), w->fc, &packed, n, 4 * C, C);
+    }
+    layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LNFW, 0), param(g, LNFB, 0), n, C);
+    linear_step(w->logits, NULL, NULL, w->norm, &packed, n, C, g->c.V);
+}
+
+static int descending(const void *a, const void *b) {
+    real x = *(const real *)a, y = *(const real *)b;
+    return (x < y) - (x > y);
+}
+
+// Draw a token from logits (V), which are left as weights; scratch (V). Sets *logp to its
+// log-probability under the model itself, whatever the temperature and top_k.
+static int draw(real *logits, real *scratch, int V, const Sampling *how, Rng *rng, real *logp) {
+    real most = largest(logits, V), floor_logit = -INFINITY;
+    if (how->top_k > 0 && how->top_k < V) {
+        memcpy(scratch, logits, (size_t)V * sizeof(real));
+        qsort(scratch, (size_t)V, sizeof(real), descending);
+        floor_logit = scratch[how->top_k - 1];
+    }
+    if (how->temperature == 0) { floor_logit = most; }
+    for (int v = 0; v < V; v++) { scratch[v] = fast_exp(logits[v] - most); }
+    real log_total = log(sum(scratch, V)), sharp = 1 / (real)how->temperature;
+    if (how->temperature != 1 || floor_logit > -INFINITY) {
+        for (int v = 0; v < V; v++) {
+            real weight = how->temperature == 0 ? 1 : fast_exp((logits[v] - most) * sharp);
+            scratch[v] = logits[v] >= floor_logit ? weight : 0;
+        }
+    }
+    double left = rng_uniform(rng) * (double)sum(scratch, V);
+    int token = -1;
+    for (int v = 0; v < V && left >= 0; v++) {
+        if (scratch[v] > 0) {  // rounding may leave a crumb at the end: the last possible token takes it
+            token = v;
+            left -= (double)scratch[v];
+        }
+    }
+    *logp = logits[token] - most - log_total;
+    return token;
+}
+
+// Extend each row of `prompts` (start token included) to n_each sampled rows, in groups one after the
+// other. Fills `out` (cleared first): its rows, where their responses start, and logp for the tokens
+// sampled. A row ends with how->eot, or where it has how->T tokens.
+static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, const Sampling *how,
+                    Batch *out) {
+    int C = g->c.C, V = g->c.V, T = s->T, n_rows = prompts->n_rows * n_each;
+    const struct { int tensor, N, K; } weights[] = {
+        {QKVW, 3 * C, C}, {PROJW, C, C}, {FCW, 4 * C, C}, {FCPROJW, C, 4 * C}};
+    real *p = s->packed;
+    for (int i = 0; i < 4 * g->c.L; i++) {
+        int N = weights[i % 4].N, K = weights[i % 4].K;
+        pack(p, turned(param(g, weights[i % 4].tensor, i / 4), K), K, N);
+        p += packed_size(N, K);
+    }
+    pack(p, turned(param(g, WTE, 0), C), C, V);
+    #pragma omp parallel for schedule(static, 1)
+    for (int i = 0; i < s->n_lanes; i++) {
+        Lane *w = &s->lane[i];
+        int next = (int)((long long)n_rows * i / s->n_lanes);
+        int end = (int)((long long)n_rows * (i + 1) / s->n_lanes);
+        w->n = 0;
+        for (int k = 0; k < s->n_slots; k++) { w->slot[k].memory = k; }
+        while (w->n > 0 || next < end) {
+            for (; w->n < s->n_slots && next < end; next++) {  // a row for every free slot
+                Slot *k = &w->slot[w->n++];
+                int q = next / n_each, *row = s->token + (size_t)next * T;
+                s->length[next] = prompts->row[q + 1] - prompts->row[q];
+                memcpy(row, prompts->token + prompts->row[q], s->length[next] * sizeof(int));
+                *k = (Slot){next, k->memory, row[0], 0,
+                            rng_stream(how->seed, how->stream, (uint64_t)next)};
+            }
+            gpt_step(g, s, w);
+            for (int j = w->n - 1; j >= 0; j--) {
+                Slot *k = &w->slot[j], done = *k;
+                int t = ++k->position, *row = s->token + (size_t)k->row * T;
+                if (t == s->length[k->row]) {  // past the prompt
+                    row[t] = draw(w->logits + (size_t)j * V, w->prob, V, how, &k->rng,
+                                  s->logp + (size_t)k->row * T + t);
+                    s->length[k->row]++;
+                    if (row[t] == how->eot || t + 1 == how->T) {  // the last slot takes its place
+                        *k = w->slot[--w->n];
+                        w->slot[w->n] = done;
+                        continue;
+                    }
+                }
+                k->token = row[t];
+            }
+        }
+    }
+    batch_clear(out);
+    for (int r = 0; r < n_rows; r++) {
+        int q = r / n_each;
+        memcpy(out->logp + out->n_tokens, s->logp + (size_t)r * T, s->length[r] * sizeof(real));
+        batch_add(out, s->token + (size_t)r * T, s->length[r], prompts->row[q + 1] - prompts->row[q]);
+    }
+}
+
+// =================================================================================================
+// 8  Commands
+// =================================================================================================
+
+typedef struct {
+    const char *file;  // the one argument that is not an option
+    const char *model, *out, *data, *log, *prompt, *text, *ids;
+    int steps, batch, L, NH, C, V, T, n, top_k, max_len, seed;
+    double lr, temperature;
+} Options;
+
+// Every option of every command: how to read it, its limits, its default, its line of help.
+static const struct {
+    const char *commands, *name, *value;
+    char kind;  // i: int, d: double, s: string
+    size_t at;
+    double least, most;
+    const char *standard, *help;
+} OPTIONS[] = {
+#define AT(field) offsetof(Options, field)
+    {"sample score", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model"},
+    {"sft", "-o", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
+    {"sft sample score", "--data", "FILE", 's', AT(data), 0, 0, "tinystories_tok.bin",
+     "tokenizer and stories"},
+    {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "1500", "gradient steps"},
+    {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "stories a step"},
+    {"sft", "--lr", "X", 'd', AT(lr), 0, 10, "0.003", "highest learning rate"},
+    {"sft bench", "-L", "N", 'i', AT(L), 1, 1000, "4", "layers"},
+    {"sft bench", "-H", "N", 'i', AT(NH), 1, 1000, "4", "attention heads"},
+    {"sft bench", "-C", "N", 'i', AT(C), 1, 65536, "128", "channels"},
+    {"bench", "-V", "N", 'i', AT(V), 2, 65536, "512", "vocabulary"},
+    {"bench", "-B", "N", 'i', AT(batch), 1, 65536, "32", "rows in a batch"},
+    {"sft bench", "-T", "N", 'i', AT(T), 2, 65536, "128", "context: most tokens in a row"},
+    {"sample", "-p", "TEXT", 's', AT(prompt), 0, 0, "", "the text to continue"},
+    {"sample", "-n", "N", 'i', AT(n), 1, 65536, "3", "number of samples"},
+    {"sample", "--temp", "X", 'd', AT(temperature), 0, 1000, "1", "temperature; 0: always the likeliest"},
+    {"sample", "--top-k", "N", 'i', AT(top_k), 0, 65536, "0", "draw from the N likeliest; 0: from all"},
+    {"sample", "--max-len", "N", 'i', AT(max_len), 1, 65536, "65536", "most tokens to add"},
+    {"score", "--text", "TEXT", 's', AT(text), 0, 0, NULL, "a text to score, after the start token"},
+    {"score", "--ids", "FILE", 's', AT(ids), 0, 0, NULL, "rows of token ids, one a line, as they are"},
+    {"sft sample", "--seed", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
+    {"sft", "--log", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
+#undef AT
+};
+enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
+
+// Whether the list of words has this one.
+static int has_word(const char *list, const char *word) {
+    size_t n = strlen(word);
+    for (const char *p = list; (p = strstr(p, word)); p += n) {
+        if ((p == list || p[-1] == ' ') && (p[n] == 0 || p[n] == ' ')) { return 1; }
+    }
+    return 0;
+}
+
+// Number of single-letter edits between two words (Levenshtein), of at most 31 letters each.
+static int edits(const char *a, const char *b) {
+    int row[32], n = min_int((int)strlen(b), 31);
+    for (int j = 0; j <= n; j++) { row[j] = j; }
+    for (int i = 0; a[i] && i < 31; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 1; j <= n; j++) {
+            int replaced = diagonal + (a[i] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = min_int(replaced, 1 + min_int(row[j], row[j - 1]));
+        }
+    }
+    return row[n];
+}
+
+// Index of `word` in a table whose rows begin with a name; else a usage error that names the nearest.
+static int find(const char *what, const char *word, const void *table, size_t n, size_t row_size) {
+    const char *nearest = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = *(const char *const *)((const char *)table + i * row_size);
+        if (!strcmp(name, word)) { return (int)i; }
+        if (!nearest || edits(word, name) < edits(word, nearest)) { nearest = name; }
+    }
+    stop(2, "unknown %s '%s'; the nearest is '%s'", what, word, nearest);
+}
+
+// Put the text of an option's value where it belongs in o.
+static void option_set(Options *o, int i, const char *text) {
+    char *field = (char *)o + OPTIONS[i].at, *end;
+    if (OPTIONS[i].kind == 's') {
+        *(const char **)field = text;
+        return;
+    }
+    errno = 0;
+    double x = OPTIONS[i].kind == 'i' ? (double)strtoll(text, &end, 10) : strtod(text, &end);
+    if (end == text || *end || errno || !(x >= OPTIONS[i].least && x <= OPTIONS[i].most)) {
+        stop(2, "%s %s: expected %s from %g to %g", OPTIONS[i].name, text,
+             OPTIONS[i].kind == 'i' ? "a whole number" : "a number", OPTIONS[i].least, OPTIONS[i].most);
+    }
+    if (OPTIONS[i].kind == 'i') {
+        *(int *)field = (int)x;
+    } else {
+        *(double *)field = x;
+    }
+}
+
+static Options options_parse(const char *command, int argc, char **argv) {
+    Options o = {0};
+    const char *names[N_OPTIONS];
+    int index[N_OPTIONS], n = 0;
+    for (int i = 0; i < N_OPTIONS; i++) {
+        if (has_word(OPTIONS[i].commands, command)) {
+            names[n] = OPTIONS[i].name;
+            index[n++] = i;
+            if (OPTIONS[i].standard) { option_set(&o, i, OPTIONS[i].standard); }
+        }
+    }
+    for (int a = 0; a < argc; a++) {
+        if (argv[a][0] != '-' || !strcmp(argv[a], "-")) {
+            if (o.file || n) { stop(2, "unexpected '%s'; see pref help %s", argv[a], command); }
+            o.file = argv[a];
+        } else if (n == 0) {
+            stop(2, "%s takes no options, but was given %s", command, argv[a]);
+        } else {
+            int i = index[find("option", argv[a], names, (size_t)n, sizeof *names)];
+            if (a + 1 == argc) {
+                stop(2, "%s: expected a value (%s) after it", argv[a], OPTIONS[i].value);
+            }
+            option_set(&o, i, argv[++a]);
+        }
+    }
+    return o;
+}
+
+static void require(const char *option, const char *value) {
+    if (!value) { stop(2, "%s is needed; see pref help", option); }
+}
+
+// Maximum likelihood on a batch: dlogp for the mean over tokens of -log p. Returns that mean.
+static double mean_nll(Batch *b) {
+    int n = b->n_tokens - b->n_rows;
+    double total = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        b->dlogp[b->row[r]] = 0;
+        for (int i = b->row[r] + 1; i < b->row[r + 1]; i++) {
+            total -= (double)b->logp[i];
+            b->dlogp[i] = -1 / (real)n;
+        }
+    }
+    return total / n;
+}
+
+// Mean nats a token over the first 500 documents of a corpus, a batch at a time.
+static double corpus_loss(const GPT *g, Acts *a, Batch *b, const Corpus *c, int eot) {
+    double total = 0;
+    int tokens = 0, n = min_int(c->n_docs, 500);
+    for (int d = 0; d < n;) {
+        batch_clear(b);
+        for (; d < n && b->n_rows < b->max_rows; d++) {
+            batch_add_story(b, c, d, eot, g->c.maxT);
+        }
+        gpt_forward(g, a, b, b->logp, NULL);
+        total += mean_nll(b) * (b->n_tokens - b->n_rows);
+        tokens += b->n_tokens - b->n_rows;
+    }
+    return total / tokens;
+}
+
+static void print_samples(const GPT *g, const Tokenizer *t, const int *prompt, int n_prompt, int n,
+                          const Sampling *how) {
+    Sampler s = sampler_new(g->c, n, how->T);
+    Batch start = batch_new(1, n_prompt), out = batch_new(n, n * how->T);
+    batch_add(&start, prompt, n_prompt, n_prompt);
+    rollout(g, &s, &start, n, how, &out);
+    for (int r = 0; r < n; r++) {
+        print_tokens(t, out.token + out.row[r], out.row[r + 1] - out.row[r], stdout);
+        printf("\n%s", r + 1 < n ? "\n" : "");
+    }
+}
+
+// Supervised fine-tuning from random weights: the reference policy.
+static void command_sft(const Options *o) {
+    Tokenizer t;
+    Corpus train, val;
+    stories_load(o->data, &t, &train, &val);
+    output_check(o->out);
+    if (o->C % o->NH) {
+        stop(2, "-C %d is not a multiple of -H %d: heads share the channels evenly", o->C, o->NH);
+    }
+    Config c = {o->T, t.V, o->L, o->NH, o->C, t.V};
+    GPT g = gpt_new(c, 0, 1);
+    gpt_init(&g, (uint64_t)o->seed);
+    Acts a = acts_new(c, o->batch, c.maxT, 1);
+    Batch b = batch_new(o->batch, o->batch * c.maxT);
+    Output log = {0};
+    if (o->log) {
+        log = output_open(o->log);
+        fprintf(log.f, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n");
+    }
+    printf("%d stories to train on, %d to validate; %.2f M parameters, %d thread%s\n", train.n_docs,
+           val.n_docs, (double)g.n_params / 1e6, threads(), threads() > 1 ? "s" : "");
+    int *order = alloc((size_t)train.n_docs, sizeof(int), "the stories"), next = train.n_docs, epoch = 0;
+    for (int d = 0; d < train.n_docs; d++) { order[d] = d; }
+    double spent = 0, loss = 0, norm = 0, tokens = 0;
+    int since = 0, every = o->steps / 10 > 0 ? o->steps / 10 : 1;
+    for (int step = 1; step <= o->steps; step++) {
+        double begin = seconds();
+        batch_clear(&b);
+        while (b.n_rows < o->batch) {
+            if (next == train.n_docs) {
+                Rng r = rng_stream((uint64_t)o->seed, 'e', (uint64_t)epoch++);
+                shuffle(order, train.n_docs, &r);
+                next = 0;
+            }
+            batch_add_story(&b, &train, order[next++], t.eot, c.maxT);
+        }
+        // linear warm-up over a twentieth of the steps, then half a cosine down to a tenth
+        double warm = (double)step / (0.05 * o->steps + 1), done = (double)step / o->steps;
+        double lr = o->lr * (warm < 1 ? warm : 0.1 + 0.45 * (1 + cos(3.141592653589793 * done)));
+        gpt_forward(&g, &a, &b, b.logp, NULL);
+        double batch_loss = mean_nll(&b);
+        if (!isfinite(batch_loss)) {
+            stop(1, "sft: the loss is not finite at step %d; try a smaller --lr", step);
+        }
+        gpt_backward(&g, &a, &b, b.dlogp, NULL);
+        norm += adamw(&g, lr, 1, step);
+        loss += batch_loss;
+        tokens += b.n_tokens;
+        since++;
+        spent += seconds() - begin;
+        progress("step %d of %d, loss %.3f, about %.0f s left", step, o->steps, batch_loss,
+                 spent / step * (o->steps - step));
+        if (step % every == 0 || step == o->steps) {
+            double v = corpus_loss(&g, &a, &b, &val, t.eot), speed = tokens / spent;
+            progress("%s", "");
+            printf("step %5d  train %.4f  validation %.4f  %.0f tokens/s  %.0f s\n", step, loss / since,
+                   v, speed, spent);
+            fflush(stdout);
+            if (log.f) {
+                fprintf(log.f, "%d,%.6f,%.6f,%.6g,%.6g,%.0f,%.3f\n", step, loss / since, v, lr,
+                        norm / since, speed, spent);
+            }
+            loss = norm = since = 0;
+        }
+    }
+    gpt_save(&g, o->out);
+    if (log.f) { output_close(&log); }
+    printf("\na sample:\n");
+    Sampling how = {.T = c.maxT, .eot = t.eot, .temperature = 1, .seed = (uint64_t)o->seed};
+    print_samples(&g, &t, &t.eot, 1, 1, &how);
+    printf("\nwrote %s; more: ./pref sample -m %s -p \"Once upon a time\"\n", o->out, o->out);
+}
+
+// The model and the tokenizer it was trained with.
+static GPT load_with_tokenizer(const Options *o, Tokenizer *t) {
+    require("-m MODEL", o->model);
+    GPT g = gpt_load(o->model, 0, 0);
+    *t = tokenizer_load(o->data);
+    if (t->V != g.c.V) {
+        stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", o->model, g.c.V, o->data,
+             t->V);
+    }
+    return g;
+}
+
+// A row of ids: start token, then the encoded text; *n their number. At most `most`, else an error.
+static int *encode_row(const Tokenizer *t, const char *text, int most, int *n) {
+    size_t bytes = strlen(text);
+    if (bytes > 1 << 20) {
+        stop(1, "the text is %zu bytes long; at most %d can be read", bytes, 1 << 20);
+    }
+    int *id = alloc(bytes + 1, sizeof(int), "the text");
+    id[0] = t->eot;
+    *n = 1 + encode(t, text, (int)bytes, id + 1);
+    if (*n > most) {
+        stop(1, "the text has %d tokens with the start token; the model has room for %d", *n, most);
+    }
+    return id;
+}
+
+static void command_sample(const Options *o) {
+    Tokenizer t;
+    GPT g = load_with_tokenizer(o, &t);
+    int n, *prompt = encode_row(&t, o->prompt, g.c.maxT - 1, &n);
+    Sampling how = {.T = min_int(g.c.maxT, n + o->max_len), .eot = t.eot, .temperature = o->temperature,
+                    .top_k = o->top_k, .seed = (uint64_t)o->seed};
+    print_samples(&g, &t, prompt, n, o->n, &how);
+}
+
+static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
+    batch_clear(b);
+    batch_add(b, id, n, 1);
+    gpt_forward(g, a, b, b->logp, NULL);
+    for (int i = 1; i < n; i++) { printf("%s%.6f", i > 1 ? " " : "", (double)b->logp[i]); }
+    putchar('\n');
+}
+
+static void command_score(const Options *o) {
+    if (!o->text == !o->ids) { stop(2, "score needs one of --text and --ids"); }
+    require("-m MODEL", o->model);
+    Tokenizer t = {0};
+    GPT g = o->text ? load_with_tokenizer(o, &t) : gpt_load(o->model, 0, 0);
+    Acts a = acts_new(g.c, 1, g.c.maxT, 0);
+    Batch b = batch_new(1, g.c.maxT);
+    if (o->text) {
+        int n, *id = encode_row(&t, o->text, g.c.maxT, &n);
+        score_row(&g, &a, &b, id, n);
+        return;
+    }
+    Input in = input_open(o->ids);
+    char *text = NULL, *end;
+    size_t room = 0;
+    for (int line = 1; getline(&text, &room, in.f) >= 0; line++) {
+        int *id = b.token, n = 0;
+        for (char *p = text + strspn(text, " \t\r\n"); *p; p = end + strspn(end, " \t\r\n")) {
+            long x = strtol(p, &end, 10);
+            if (end == p || x < 0 || x >= g.c.V || n == g.c.maxT) {
+                stop(1, "%s:%d: expected at most %d token ids from 0 to %d, with spaces between", o->ids,
+                     line, g.c.maxT, g.c.V - 1);
+            }
+            id[n++] = (int)x;
+        }
+        if (n > 0) { score_row(&g, &a, &b, id, n); }
+    }
+    free(text);
+    fclose(in.f);
+}
+
+// Speed of training and of sampling on random tokens, the best of several runs.
+static void command_bench(const Options *o) {
+    if (o->C % o->NH) {
+        stop(2, "-C %d is not a multiple of -H %d: heads share the channels evenly", o->C, o->NH);
+    }
+    Config c = {o->T, o->V, o->L, o->NH, o->C, o->V};
+    GPT g = gpt_new(c, 0, 1);
+    gpt_init(&g, 1);
+    int B = o->batch, n = B * o->T;
+    Acts a = acts_new(c, B, o->T, 1);
+    Batch b = batch_new(B, n), start = batch_new(B, B), out = batch_new(B, n);
+    Rng r = rng_stream(1, 'b', 0);
+    int *row = alloc((size_t)o->T, sizeof(int), "a row");
+    for (int i = 0; i < B; i++) {
+        for (int t = 0; t < o->T; t++) { row[t] = rng_below(&r, o->V); }
+        batch_add(&b, row, o->T, 1);
+        batch_add(&start, row, 1, 1);
+    }
+    double best = INFINITY, end = seconds() + 3;
+    for (int step = 1; step <= 5 || seconds() < end; step++) {
+        double begin = seconds();
+        gpt_forward(&g, &a, &b, b.logp, NULL);
+        mean_nll(&b);
+        gpt_backward(&g, &a, &b, b.dlogp, NULL);
+        adamw(&g, 1e-3, 1, step);
+        best = fmin(best, seconds() - begin);
+    }
+    printf("train: %.0f tok/s\n", n / best);
+    Sampler s = sampler_new(c, B, o->T);
+    Sampling how = {.T = o->T, .eot = -1, .temperature = 1, .seed = 1};
+    best = INFINITY;
+    end = seconds() + 3;
+    for (int run = 1; run <= 5 || seconds() < end; run++) {
+        double begin = seconds();
+        how.stream = (uint64_t)run;
+        rollout(&g, &s, &start, 1, &how, &out);
+        best = fmin(best, seconds() - begin);
+    }
+    printf("sample: %.0f tok/s\n", n / best);
+}
+
+static void command_info(const Options *o) {
+    require("a file", o->file);
+    Input in = input_open(o->file);
+    int32_t magic;
+    input_read(&in, &magic, 1, sizeof magic);
+    fclose(in.f);
+    if (magic == CHECKPOINT_MAGIC) {
+        GPT g = gpt_load(o->file, 0, 0);
+        printf("%s: GPT-2 with %d layers, %d heads, %d channels; vocabulary %d, context %d; "
+               "%zu parameters%s\n", o->file, g.c.L, g.c.NH, g.c.C, g.c.V, g.c.maxT, g.n_params,
+               g.head ? ", with a scalar head" : "");
+    } else if (magic == TOKENIZER_MAGIC) {
+        in = input_open(o->file);
+        Tokenizer t = tokenizer_read(&in);
+        printf("%s: tokenizer of %d tokens, end-of-text %d\n", o->file, t.V, t.eot);
+        const char *names[] = {"training tokens", "validation tokens"};
+        for (int i = 0; i < 2 && ftell(in.f) < (long)in.size; i++) {
+            Corpus c = corpus_read(&in, &t, names[i]);
+            printf("  %d %s in %d stories\n", c.doc[c.n_docs], names[i], c.n_docs);
+        }
+        fclose(in.f);
+    } else {
+        stop(1, "%s: neither a model nor a tokenizer (it begins with %d)", o->file, magic);
+    }
+}
+
+static void command_help(const Options *o);
+
+static const struct {
+    const char *name;
+    void (*run)(const Options *);
+    const char *help;
+} COMMANDS[] = {
+    {"sft", command_sft, "train a model on stories: the reference policy"},
+    {"sample", command_sample, "continue a text"},
+    {"score", command_score, "log-probability of each token of a text"},
+    {"bench", command_bench, "tokens a second, training and sampling"},
+    {"info", command_info, "what a file holds: pref info FILE"},
+    {"help", command_help, "this; pref help COMMAND for its options"},
+};
+enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
+
+static int find_command(const char *word) {
+    return find("command", word, COMMANDS, N_COMMANDS, sizeof *COMMANDS);
+}
+
+static void command_help(const Options *o) {
+    if (!o->file) {
+        printf("pref: preference fine-tuning of a small language model\n\n");
+        for (int i = 0; i < N_COMMANDS; i++) {
+            printf("  pref %-8s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+        }
+        printf("\nStart with: ./pref sft, then ./pref sample -m sft.bin -p \"Once upon a time\"\n");
+        return;
+    }
+    int c = find_command(o->file);
+    printf("pref %s: %s\n", COMMANDS[c].name, COMMANDS[c].help);
+    for (int i = 0; i < N_OPTIONS; i++) {
+        if (has_word(OPTIONS[i].commands, COMMANDS[c].name)) {
+            char head[64];
+            snprintf(head, sizeof head, "%s %s", OPTIONS[i].name, OPTIONS[i].value);
+            printf("  %-14s %s", head, OPTIONS[i].help);
+            if (OPTIONS[i].standard && *OPTIONS[i].standard) {
+                printf(" (%s)", OPTIONS[i].standard);
+            }
+            putchar('\n');
+        }
+    }
+}
+
+static void run_command(int argc, char **argv) {
+    int c = find_command(argc > 1 ? argv[1] : "help");
+    Options o = options_parse(COMMANDS[c].name, argc > 2 ? argc - 2 : 0, argv + 2);
+    COMMANDS[c].run(&o);
+    if (fflush(stdout) != 0 || ferror(stdout)) { stop(1, "standard output: cannot write it"); }
+}
+
+#ifndef TESTING
+int main(int argc, char **argv) {
+    run_command(argc, argv);
+    return 0;
+}
+#endif
