@@ -18,7 +18,11 @@ Sections, in reading order; nothing calls a later one:
      5 optimizer, checkpoints
      6 tokenizer, stories
      7 sampler               many rows at once, with a key/value cache
-     8 commands              the option table and what the user types
+     8 tasks and rewards
+     9 losses                each a short function that writes dlogp, and the table of methods
+    10 the training loop     sampled data or fixed data: the two #ifdef ON_POLICY
+    11 categorical KL        why this is mode-seeking
+    12 commands              the option table and what the user types
 
 Build: make, or  cc -O3 pref.c -lm -o pref.  Then ./pref help.
 */
@@ -122,6 +126,16 @@ static void progress(const char *format, ...) {
     va_end(args);
 }
 
+// What the user can set; the table of options at the end says what each is.
+typedef struct {
+    const char *file;  // the one argument that is not an option
+    const char *model, *rm, *pairs, *out, *data, *log, *hist, *prompt, *text, *ids;
+    const char *task, *method, *baseline;
+    int steps, batch, L, NH, C, V, T, n, top_k, max_len, seed, collect, reuse, queries, len, eval_every;
+    int ipo_mean;
+    double lr, temperature, beta, tau, kl, clip, neg;
+} Options;
+
 // --- files ---------------------------------------------------------------------------------------
 
 typedef struct {
@@ -158,7 +172,7 @@ typedef struct {
 static Output output_open(const char *path) {
     Output out = {NULL, path, ""};
     struct stat s;
-    int in_place = stat(path, &s) == 0 && !S_ISREG(s.st_mode);
+    int in_place = lstat(path, &s) == 0 && !S_ISREG(s.st_mode);
     int n = snprintf(out.temp, sizeof out.temp, "%s%s", path, in_place ? "" : ".tmp");
     out.f = n < (int)sizeof out.temp ? fopen(out.temp, "wb") : NULL;
     if (!out.f) {
@@ -763,25 +777,43 @@ static void gpt_init(GPT *g, uint64_t seed) {
     }
 }
 
+typedef struct {
+    int won, lost;  // rows
+    double weight;  // 1 but in tests
+} Pair;
+
 // The rows of one forward pass, one after the other without padding, and what is known of them.
 typedef struct {
     int n_rows, n_tokens, max_rows, max_tokens;
     int *row;    // (n_rows + 1) each row's first token; row[n_rows] = n_tokens
     int *start;  // (n_rows) the first token of each row's response
     int *token;  // (n_tokens) ids
-    real *logp;  // (n_tokens) log-probability of each token given those before, under the policy
-    real *dlogp; // (n_tokens) dloss/dlogp, which a loss writes
-    real *value, *dvalue;  // (n_tokens) the scalar head's output, and dloss/dvalue
+    // (n_tokens), in nats, for each token given those before: log pi, log pi_ref, log pi when sampled
+    real *logp, *ref_logp, *old_logp;
+    real *dlogp;       // (n_tokens) dloss/dlogp, which a loss writes
+    real *advantage;   // (n_tokens) how much better than expected; the same for all tokens of a row,
+                       // unless a value head judges each
+    real *value, *old_value, *returns, *dvalue;  // (n_tokens) for a value or reward head
+    double *reward;    // (n_rows)
+    int group;         // rows i * group .. i * group + group-1 share prompt i
+    Pair *pair;        // (n_pairs) the rows that won and lost
+    int n_pairs, max_pairs;
+    double clip_frac;  // PPO: share of tokens whose ratio was clipped
 } Batch;
 
-static Batch batch_new(int max_rows, int max_tokens) {
-    Batch b = {.max_rows = max_rows, .max_tokens = max_tokens};
-    b.row = alloc((size_t)max_rows + 1, sizeof(int), "a batch");
-    b.start = alloc((size_t)max_rows, sizeof(int), "a batch");
-    b.token = alloc((size_t)max_tokens, sizeof(int), "a batch");
-    real **numbers[] = {&b.logp, &b.dlogp, &b.value, &b.dvalue};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        *numbers[i] = alloc((size_t)max_tokens, sizeof(real), "a batch");
+static Batch batch_new(int max_rows, int max_tokens, int group) {
+    Batch b = {.max_rows = max_rows, .max_tokens = max_tokens, .group = group};
+    size_t R = (size_t)max_rows, N = (size_t)max_tokens;
+    b.max_pairs = max_rows * (group - 1) / 2;
+    b.row = alloc(R + 1, sizeof(int), "a batch");
+    b.start = alloc(R, sizeof(int), "a batch");
+    b.token = alloc(N, sizeof(int), "a batch");
+    b.reward = alloc(R, sizeof(double), "a batch");
+    b.pair = alloc((size_t)b.max_pairs, sizeof(Pair), "a batch");
+    real **parts[] = {&b.logp, &b.ref_logp, &b.old_logp, &b.dlogp, &b.advantage, &b.value, &b.old_value,
+                      &b.returns, &b.dvalue};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        *parts[i] = alloc(N, sizeof(real), "a batch");
     }
     return b;
 }
@@ -1112,20 +1144,25 @@ static int encode_piece(const Tokenizer *t, const char *s, int n, int *id) {
         }
     }
     for (;;) {
-        int best = t->V, where = 0;
+        int best = t->V, m = 0;
         for (int i = 0, at = 0; i + 1 < n; i++) {
             int here = t->at[id[i] + 1] - t->at[id[i]], next = t->at[id[i + 1] + 1] - t->at[id[i + 1]];
             int merged = *token_slot(t, s + at, here + next);
-            if (merged >= 0 && merged < best) {
-                best = merged;
-                where = i;
-            }
+            if (merged >= 0 && merged < best) { best = merged; }
             at += here;
         }
         if (best == t->V) { return n; }
-        id[where] = best;
-        n--;
-        memmove(id + where + 1, id + where + 2, (size_t)(n - where - 1) * sizeof(int));
+        int length = t->at[best + 1] - t->at[best];
+        for (int i = 0, at = 0; i < n; i++, m++) {  // all of that merge, from the left
+            int here = t->at[id[i] + 1] - t->at[id[i]];
+            int next = i + 1 < n ? t->at[id[i + 1] + 1] - t->at[id[i + 1]] : 0;
+            int fits = next && here + next == length
+                       && !memcmp(s + at, t->bytes + t->at[best], (size_t)length);
+            id[m] = fits ? best : id[i];
+            i += fits;
+            at += fits ? length : here;
+        }
+        n = m;
     }
 }
 
@@ -1251,7 +1288,7 @@ static int prompt_length(const Tokenizer *t, const uint16_t *token, int n) {
     for (int i = 0; i < n - 1; i++) {
         for (int k = t->at[token[i]]; k < t->at[token[i] + 1]; k++) {
             if (ended && t->bytes[k] != '"') { return k == t->at[token[i]] ? i : i + 1; }
-            ended = ended || strchr(".!?", t->bytes[k]) != NULL;
+            ended = ended || memchr(".!?", t->bytes[k], 3) != NULL;
         }
     }
     return n - 1;
@@ -1514,15 +1551,632 @@ static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, 
 }
 
 // =================================================================================================
-// 8  Commands
+// 8  Tasks and rewards
 // =================================================================================================
 
+enum { BANDIT_TOKENS = 100 };
+
 typedef struct {
-    const char *file;  // the one argument that is not an option
-    const char *model, *out, *data, *log, *prompt, *text, *ids;
-    int steps, batch, L, NH, C, V, T, n, top_k, max_len, seed;
-    double lr, temperature;
-} Options;
+    const char *name, *help;
+    int bandit;      // responses of a fixed number of tokens, no text
+    double peak;     // bandit: the token that earns most
+} Task;
+
+static const Task TASKS[] = {
+    {"r1", "bandit: mean of exp(-((token-70)/10)^2), far from the reference's mass", 1, 70},
+    {"r2", "bandit: the same around token 20, where the reference has its mass", 1, 20},
+};
+enum { N_TASKS = sizeof TASKS / sizeof *TASKS };
+
+// The bandit's data: a token is the bin, of 100 equal ones on [-1, 1], of tanh(Cauchy(-0.7, 0.4)). So p of
+// a bin is the difference of the Cauchy distribution function at atanh of its edges: exact.
+static void bandit_data(double p[BANDIT_TOKENS]) {
+    double below = 0;
+    for (int i = 0; i < BANDIT_TOKENS; i++) {
+        double edge = atanh(2 * (i + 1.0) / BANDIT_TOKENS - 1);  // +inf at the last
+        double up_to = 0.5 + atan((edge + 0.7) / 0.4) / 3.141592653589793;
+        p[i] = up_to - below;
+        below = up_to;
+    }
+}
+
+// The truth: the reward of a response of n tokens, in [0, 1].
+static double task_reward(const Task *task, const int *token, int n) {
+    double total = 0;
+    for (int i = 0; i < n; i++) { total += exp(-pow((token[i] - task->peak) / 10, 2)); }
+    return total / n;
+}
+
+// Append a row: a prompt of one uniform token, and `len` tokens from the bandit's data.
+static void batch_add_bandit(Batch *b, const double p[BANDIT_TOKENS], int len, Rng *r) {
+    int *row = b->token + b->n_tokens;
+    row[0] = rng_below(r, BANDIT_TOKENS);
+    for (int i = 1; i <= len; i++) {
+        double u = rng_uniform(r);
+        for (row[i] = 0; row[i] < BANDIT_TOKENS - 1 && u >= p[row[i]]; row[i]++) { u -= p[row[i]]; }
+    }
+    batch_add(b, row, len + 1, 1);
+}
+
+// =================================================================================================
+// 9  Losses
+// =================================================================================================
+// A loss reads log-probabilities, advantages and pairs, returns its value, and writes dlogp, which it finds
+// zeroed. It knows no network. R rows, P pairs; y_w won, y_l lost; pi the policy, pi_ref the reference.
+
+// Add g to dlogp of every token of the row's response.
+static void push(Batch *b, int row, double g) {
+    for (int i = b->start[row]; i < b->row[row + 1]; i++) { b->dlogp[i] += (real)g; }
+}
+
+// log x(y), given the log-probabilities x of tokens: their sum over the response.
+static double response_sum(const Batch *b, const real *x, int row) {
+    double total = 0;
+    for (int i = b->start[row]; i < b->row[row + 1]; i++) { total += (double)x[i]; }
+    return total;
+}
+
+// log pi(y) / pi_ref(y)
+static double logratio(const Batch *b, int row) {
+    return response_sum(b, b->logp, row) - response_sum(b, b->ref_logp, row);
+}
+
+static double log_sigmoid(double x) {
+    return x > 0 ? -log1p(exp(-x)) : x - log1p(exp(x));
+}
+
+// loss = mean over all responses of -log pi(y): imitates them, good or bad.
+static double loss_sft(Batch *b, const Options *o) {
+    (void)o;
+    double loss = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        loss -= response_sum(b, b->logp, r) / b->n_rows;
+        push(b, r, -1.0 / b->n_rows);
+    }
+    return loss;
+}
+
+// loss = mean over pairs of -log pi(y_w): imitates what won. "Filtered SFT on chosen".
+static double loss_pref_ft(Batch *b, const Options *o) {
+    (void)o;
+    double loss = 0;
+    for (int p = 0; p < b->n_pairs; p++) {
+        double weight = b->pair[p].weight / b->n_pairs;
+        loss -= weight * response_sum(b, b->logp, b->pair[p].won);
+        push(b, b->pair[p].won, -weight);
+    }
+    return loss;
+}
+
+// The row of the group around row r with the highest reward, the first on a tie.
+static int best_of_group(const Batch *b, int r) {
+    int best = r - r % b->group, end = best + b->group;
+    for (int i = best + 1; i < end; i++) {
+        if (b->reward[i] > b->reward[best]) { best = i; }
+    }
+    return best;
+}
+
+// loss = mean over prompts of -log pi(y_best), the best of the N responses. On fresh samples: RAFT (Dong et
+// al. 2023), expert iteration.
+static double loss_bon(Batch *b, const Options *o) {
+    (void)o;
+    double loss = 0, weight = (double)b->group / b->n_rows;
+    for (int r = 0; r < b->n_rows; r += b->group) {
+        int best = best_of_group(b, r);
+        loss -= weight * response_sum(b, b->logp, best);
+        push(b, best, -weight);
+    }
+    return loss;
+}
+
+// The weight of a response in RWR. The cap keeps one response from being the whole batch.
+static double rwr_weight(const Batch *b, int row, const Options *o) {
+    return fmin(exp((double)b->advantage[b->start[row]] / o->beta), 20);
+}
+
+// Reward-weighted regression (Peters and Schaal 2007; Peng et al. 2019):
+// loss = mean over responses of -exp(A/beta) log pi(y). All weights are positive: it only pushes up.
+static double loss_rwr(Batch *b, const Options *o) {
+    double loss = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        double weight = rwr_weight(b, r, o) / b->n_rows;
+        loss -= weight * response_sum(b, b->logp, r);
+        push(b, r, -weight);
+    }
+    return loss;
+}
+
+// REINFORCE (Williams 1992): loss = mean over responses of -sum_t A_t log pi(y_t). A < 0 pushes down.
+static double loss_reinforce(Batch *b, const Options *o) {
+    (void)o;
+    double loss = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        for (int i = b->start[r]; i < b->row[r + 1]; i++) {
+            b->dlogp[i] = -b->advantage[i] / (real)b->n_rows;
+            loss += (double)(b->dlogp[i] * b->logp[i]);
+        }
+    }
+    return loss;
+}
+
+// PPO (Schulman et al. 2017, eq. 7), with the ratio rho_t = pi(y_t) / pi_old(y_t) of each token:
+// loss = mean over responses of -sum_t min(rho_t A_t, clip(rho_t, 1-eps, 1+eps) A_t). Where the clipped
+// term is the smaller, nothing is left to gain and dlogp is 0; clip_frac counts these tokens.
+static double loss_ppo(Batch *b, const Options *o) {
+    double loss = 0, clipped = 0, tokens = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        for (int i = b->start[r]; i < b->row[r + 1]; i++) {
+            double A = (double)b->advantage[i], rho = exp((double)(b->logp[i] - b->old_logp[i]));
+            double bounded = fmin(fmax(rho, 1 - o->clip), 1 + o->clip);
+            int past = bounded * A < rho * A;
+            loss -= (past ? bounded : rho) * A / b->n_rows;
+            b->dlogp[i] = past ? 0 : (real)(-rho * A / b->n_rows);
+            clipped += past;
+            tokens++;
+        }
+    }
+    b->clip_frac = clipped / tokens;
+    return loss;
+}
+
+// DPO (Rafailov et al. 2023, eq. 7): h = log pi/pi_ref (y_w) - log pi/pi_ref (y_l),
+// loss = mean over pairs of -log sigmoid(beta h). y_l is pushed down exactly as hard as y_w is pushed up.
+static double loss_dpo(Batch *b, const Options *o) {
+    double loss = 0;
+    for (int p = 0; p < b->n_pairs; p++) {
+        Pair y = b->pair[p];
+        double h = logratio(b, y.won) - logratio(b, y.lost), weight = y.weight / b->n_pairs;
+        double g = weight * o->beta * exp(log_sigmoid(-o->beta * h));
+        loss -= weight * log_sigmoid(o->beta * h);
+        push(b, y.won, -g);
+        push(b, y.lost, g);
+    }
+    return loss;
+}
+
+// IPO (Azar et al. 2023, eq. 17): loss = mean over pairs of (h - 1/(2 tau))^2. Pulls each margin to a finite
+// target, where DPO would widen it for ever. The paper's h sums over tokens; with ipo_mean each response's
+// part is divided by its length, as its authors later advised.
+static double loss_ipo(Batch *b, const Options *o) {
+    double loss = 0;
+    for (int p = 0; p < b->n_pairs; p++) {
+        Pair y = b->pair[p];
+        double won = o->ipo_mean ? 1.0 / (b->row[y.won + 1] - b->start[y.won]) : 1;
+        double lost = o->ipo_mean ? 1.0 / (b->row[y.lost + 1] - b->start[y.lost]) : 1;
+        double gap = won * logratio(b, y.won) - lost * logratio(b, y.lost) - 1 / (2 * o->tau);
+        double weight = y.weight / b->n_pairs;
+        loss += weight * gap * gap;
+        push(b, y.won, 2 * weight * gap * won);
+        push(b, y.lost, -2 * weight * gap * lost);
+    }
+    return loss;
+}
+
+// SFT from scratch: dlogp for the mean over tokens of -log p. Returns that mean.
+static double mean_nll(Batch *b) {
+    int n = b->n_tokens - b->n_rows;
+    double total = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        b->dlogp[b->row[r]] = 0;
+        for (int i = b->row[r] + 1; i < b->row[r + 1]; i++) {
+            total -= (double)b->logp[i];
+            b->dlogp[i] = -1 / (real)n;
+        }
+    }
+    return total / n;
+}
+
+// A method is a loss, and what the loop must prepare for it.
+typedef struct {
+    const char *name, *help, *on_policy, *reuse, *negative;  // the paper's three axes
+    double (*loss)(Batch *, const Options *);
+    int pairs, ref, old;      // needs pairs, reference and sampling log-probabilities
+    double beta;              // default of --beta
+    double lr[2];             // default learning rate: bandit, stories
+} Method;
+
+static const Method METHODS[] = {
+#ifdef ON_POLICY
+#define LR(offline, on_policy) on_policy
+#else
+#define LR(offline, on_policy) offline
+#endif
+    {"sft", "imitates all responses", "no", "yes", "no",
+     loss_sft, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+    {"pref-ft", "imitates the preferred of each pair (filtered SFT on chosen)", "no", "yes", "no",
+     loss_pref_ft, 1, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+    {"bon", "imitates the best of n (on fresh samples: RAFT, expert iteration)", "either", "either", "no",
+     loss_bon, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+    {"rwr", "imitates all, weighted by exp(A/beta)", "either", "either", "no",
+     loss_rwr, 0, 0, 0, 1, {LR(1e-3, 1e-3), 1e-4}},
+    {"reinforce", "policy gradient (with --baseline loo: RLOO)", "yes", "no", "with a baseline",
+     loss_reinforce, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+    {"ppo", "clipped policy gradient (group baseline: GRPO-like; value: RLHF)", "yes", "yes", "yes",
+     loss_ppo, 0, 0, 1, 0, {LR(1e-3, 1e-3), 1e-4}},
+    {"dpo", "widens pairs' margins (with ON_POLICY: online DPO)", "either", "yes", "yes",
+     loss_dpo, 1, 1, 0, 0.1, {LR(1e-3, 1e-3), 1e-4}},
+    {"ipo", "pulls pairs' margins to 1/(2 tau)", "either", "yes", "yes",
+     loss_ipo, 1, 1, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+#undef LR
+};
+enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
+
+// How an advantage is made of the rewards of a group.
+enum { NO_BASELINE, LEAVE_ONE_OUT, GROUP_BASELINE, VALUE_BASELINE };
+static const char *const BASELINES[] = {"none", "loo", "group", "value"};
+
+// Set the advantage of every response from the rewards of its group: none r; loo r - mean of the others;
+// group (r - mean) / (std + 1e-8), std with n-1, and 0 if all are equal.
+static void advantages(Batch *b, int baseline) {
+    int n = b->group;
+    for (int r = 0; r < b->n_rows; r++) {
+        double mean = 0, squares = 0, *group = b->reward + r - r % n, A = b->reward[r];
+        for (int i = 0; i < n; i++) { mean += group[i] / n; }
+        for (int i = 0; i < n; i++) { squares += (group[i] - mean) * (group[i] - mean); }
+        double std = n > 1 ? sqrt(squares / (n - 1)) : 0;
+        if (baseline == LEAVE_ONE_OUT) { A = n > 1 ? (A - mean) * n / (n - 1) : 0; }
+        if (baseline == GROUP_BASELINE) { A = std > 0 ? (A - mean) / (std + 1e-8) : 0; }
+        for (int i = b->start[r]; i < b->row[r + 1]; i++) { b->advantage[i] = (real)A; }
+    }
+}
+
+// All pairs within groups whose rewards differ.
+static void make_pairs(Batch *b) {
+    b->n_pairs = 0;
+    for (int i = 0; i < b->n_rows; i++) {
+        for (int j = i + 1; j < b->n_rows && j / b->group == i / b->group; j++) {
+            if (b->reward[i] != b->reward[j]) {
+                int first = b->reward[i] > b->reward[j];
+                b->pair[b->n_pairs++] = (Pair){first ? i : j, first ? j : i, 1};
+            }
+        }
+    }
+}
+
+// =================================================================================================
+// 10  The training loop
+// =================================================================================================
+
+// Everything a tuning run holds.
+typedef struct {
+    const Options *o;
+    const Task *task;
+    const Method *method;
+    int baseline, T;           // T: most tokens in a row
+    GPT policy, ref;
+    Acts acts;
+    Sampler sampler;
+    Batch prompts, data;       // a collection
+    Batch step;                // what one gradient step reads
+    Batch eval_prompts, eval;  // fresh samples of the policy, to measure it
+    Batch probe;               // pairs of reference samples, to watch their log-probabilities
+    int queries, updates;
+    Output log, hist;
+    double loss, push_up, push_down, grad_norm, clip_frac, spent;  // sums since the last row; time
+    int since;
+} Run;
+
+enum { EVAL_BANDIT = 512, PROBE_PAIRS = 128 };
+
+// gpt_forward for a batch of any size, a few rows at a time.
+static void logp_of(const GPT *g, Acts *a, int rows_at_once, const Batch *b, real *logp) {
+    int *row = alloc((size_t)rows_at_once + 1, sizeof(int), "a batch");
+    for (int r = 0; r < b->n_rows; r += rows_at_once) {
+        Batch part = *b;
+        part.n_rows = min_int(rows_at_once, b->n_rows - r);
+        part.row = row;
+        for (int i = 0; i <= part.n_rows; i++) { row[i] = b->row[r + i] - b->row[r]; }
+        part.n_tokens = row[part.n_rows];
+        part.token = b->token + b->row[r];
+        gpt_forward(g, a, &part, logp + b->row[r], NULL);
+    }
+}
+
+static int step_rows(const Run *run) {
+    return run->o->batch * run->o->n;
+}
+
+// Sample: n responses of `from` to each of n_prompts new prompts. stream names what for.
+static void sample_rows(Run *run, const GPT *from, Batch *prompts, int n_prompts, int n, uint64_t stream,
+                        Batch *out) {
+    Rng r = rng_stream((uint64_t)run->o->seed, 'x', stream);
+    batch_clear(prompts);
+    for (int i = 0; i < n_prompts; i++) {
+        batch_add(prompts, (int[]){rng_below(&r, BANDIT_TOKENS)}, 1, 1);
+    }
+    Sampling how = {.T = run->T, .eot = -1, .temperature = 1, .seed = (uint64_t)run->o->seed,
+                    .stream = stream};
+    rollout(from, &run->sampler, prompts, n, &how, out);
+    for (int i = 0; i < out->n_rows; i++) {
+        out->reward[i] = task_reward(run->task, out->token + out->start[i],
+                                     out->row[i + 1] - out->start[i]);
+    }
+}
+
+// data: n_prompts prompts, their responses by `from`, and all that a loss will want to know of them.
+static void collect(Run *run, const GPT *from, int n_prompts, int round) {
+    Batch *b = &run->data;
+    const Options *o = run->o;
+    sample_rows(run, from, &run->prompts, n_prompts, o->n, (uint64_t)round + 1000, b);
+    run->queries += b->n_rows;
+    if (run->method->old || o->kl > 0) { logp_of(from, &run->acts, step_rows(run), b, b->old_logp); }
+    if (run->method->ref || o->kl > 0) { logp_of(&run->ref, &run->acts, step_rows(run), b, b->ref_logp); }
+    for (int r = 0; r < b->n_rows && o->kl > 0; r++) {  // r - kl log pi/pi_ref, at collection
+        b->reward[r] -= o->kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
+    }
+    advantages(b, run->baseline);
+}
+
+// Copy the rows of these prompts of data, and what is known of them, to step.
+static void gather(Run *run, const int *prompt, int n_prompts) {
+    const Batch *from = &run->data;
+    Batch *to = &run->step;
+    batch_clear(to);
+    for (int i = 0; i < n_prompts * to->group; i++) {
+        int r = prompt[i / to->group] * to->group + i % to->group, at = from->row[r], n = from->row[r + 1] - at;
+        size_t bytes = (size_t)n * sizeof(real), end = (size_t)to->n_tokens;
+        memcpy(to->ref_logp + end, from->ref_logp + at, bytes);
+        memcpy(to->old_logp + end, from->old_logp + at, bytes);
+        memcpy(to->advantage + end, from->advantage + at, bytes);
+        to->reward[to->n_rows] = from->reward[r];
+        batch_add(to, from->token + at, n, from->start[r] - at);
+    }
+    if (run->method->pairs) { make_pairs(to); }
+}
+
+// The loss of b->logp, and dlogp. Zeroes dlogp first; --neg scales whatever pushes tokens down.
+static double weigh(const Run *run, Batch *b) {
+    memset(b->dlogp, 0, (size_t)b->n_tokens * sizeof(real));
+    double loss = run->method->loss(b, run->o);
+    for (int i = 0; i < b->n_tokens; i++) {
+        if (b->dlogp[i] > 0) { b->dlogp[i] *= (real)run->o->neg; }
+    }
+    return loss;
+}
+
+static void gradient_step(Run *run, int step) {
+    Batch *b = &run->step;
+    if (run->method->pairs && b->n_pairs == 0) { return; }  // all rewards equal: nothing to learn
+    gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
+    double loss = weigh(run, b);
+    for (int i = 0; i < b->n_tokens; i++) {
+        double d = (double)b->dlogp[i];
+        *(d > 0 ? &run->push_down : &run->push_up) += fabs(d);
+    }
+    gpt_backward(&run->policy, &run->acts, b, b->dlogp, NULL);
+    double norm = adamw(&run->policy, run->o->lr, 1, ++run->updates);
+    if (!isfinite(loss) || !isfinite(norm)) {
+        stop(1, "%s: the loss is not finite at step %d; try a smaller --lr", run->method->name, step);
+    }
+    run->loss += loss;
+    run->grad_norm += norm;
+    run->clip_frac += b->clip_frac;
+    run->since++;
+}
+
+// One number of the log; a quantity that the method does not have is an empty field.
+static void log_number(FILE *f, int has, double x) {
+    fprintf(f, has ? ",%.6g" : ",", x);
+}
+
+static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,"
+    "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,grad_norm,"
+    "clip_frac,seconds\n";
+
+// Measure the policy on fresh samples and on the probe pairs; write a row of the log, and one of the
+// histogram; print a line. Nothing measured here reaches the training.
+static void evaluate(Run *run, int step) {
+    Batch *b = &run->eval, *probe = &run->probe;
+    sample_rows(run, &run->policy, &run->eval_prompts, EVAL_BANDIT, 1, (uint64_t)step << 32 | 1, b);
+    logp_of(&run->policy, &run->acts, step_rows(run), b, b->logp);
+    logp_of(&run->ref, &run->acts, step_rows(run), b, b->ref_logp);
+    double gold = 0, kl = 0, entropy = 0, length = 0, distinct = 0, count[BANDIT_TOKENS] = {0}, tokens = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        int n = b->row[r + 1] - b->start[r], seen = 0;
+        gold += b->reward[r] / b->n_rows;
+        kl += logratio(b, r) / b->n_rows;
+        entropy -= response_sum(b, b->logp, r) / b->n_rows;
+        length += (double)n / b->n_rows;
+        for (int i = 0; i < r && !seen; i++) {
+            seen = b->row[i + 1] - b->start[i] == n
+                   && !memcmp(b->token + b->start[i], b->token + b->start[r], (size_t)n * sizeof(int));
+        }
+        distinct += (double)!seen / b->n_rows;
+        for (int i = b->start[r]; i < b->row[r + 1]; i++, tokens++) { count[b->token[i]]++; }
+    }
+    logp_of(&run->policy, &run->acts, step_rows(run), probe, probe->logp);
+    double chosen = 0, rejected = 0, margin = 0, accuracy = 0;
+    for (int p = 0; p < probe->n_pairs; p++) {
+        int won = probe->pair[p].won, lost = probe->pair[p].lost;
+        double h = logratio(probe, won) - logratio(probe, lost);
+        chosen += response_sum(probe, probe->logp, won) / probe->n_pairs;
+        rejected += response_sum(probe, probe->logp, lost) / probe->n_pairs;
+        margin += h / probe->n_pairs;
+        accuracy += (double)(h > 0) / probe->n_pairs;
+    }
+    progress("%s", "");
+    printf("step %5d  queries %6d  reward %.4f  KL %7.3f  entropy %6.2f  distinct %.3f\n", step,
+           run->queries, gold, kl, entropy, distinct);
+    fflush(stdout);
+    if (run->log.f) {
+        FILE *f = run->log.f;
+        int some = run->since > 0, n = some ? run->since : 1;
+        fprintf(f, "%d,%d", step, run->queries);
+        log_number(f, some, run->loss / n);
+        log_number(f, 1, gold);
+        log_number(f, 0, 0);
+        const double row[] = {kl, entropy, distinct, length, chosen, rejected, margin, accuracy};
+        for (int i = 0; i < 8; i++) { log_number(f, 1, row[i]); }
+        log_number(f, some, run->push_up / n);
+        log_number(f, some, run->push_down / n);
+        log_number(f, some, run->grad_norm / n);
+        log_number(f, some && run->method->old, run->clip_frac / n);
+        fprintf(f, ",%.3f\n", run->spent);
+    }
+    if (run->hist.f) {
+        fprintf(run->hist.f, "%d", step);
+        for (int i = 0; i < BANDIT_TOKENS; i++) { fprintf(run->hist.f, ",%.6g", count[i] / tokens); }
+        fputc('\n', run->hist.f);
+    }
+    run->loss = run->push_up = run->push_down = run->grad_norm = run->clip_frac = run->since = 0;
+}
+
+// Pairs of reference samples that the truth tells apart, the same for every method.
+static void make_probe(Run *run) {
+    Batch *b = &run->probe;
+    sample_rows(run, &run->ref, &run->eval_prompts, 2 * PROBE_PAIRS, 2, 2, b);
+    make_pairs(b);
+    b->n_pairs = min_int(b->n_pairs, PROBE_PAIRS);
+    logp_of(&run->ref, &run->acts, step_rows(run), b, b->ref_logp);
+}
+
+// The most that imitation of fixed data can earn: the mean reward of the responses, weighted as the
+// method weights them. Read off dlogp, which for these methods does not depend on the policy.
+static double imitation_bound(Run *run) {
+    Batch *b = &run->data;
+    double weights = 0, total = 0;
+    make_pairs(b);
+    weigh(run, b);
+    for (int r = 0; r < b->n_rows; r++) {
+        double weight = -(double)b->dlogp[b->start[r]];
+        weights += weight;
+        total += weight * b->reward[r];
+    }
+    return total / weights;
+}
+
+// The paper's unified algorithm. The two builds differ in who samples, and in how often.
+static void train(Run *run) {
+    const Options *o = run->o;
+    int needed = (int)(((long long)o->steps * o->batch + o->reuse - 1) / o->reuse);
+    int all = (needed + o->batch - 1) / o->batch * o->batch;  // prompts, if they are collected at once
+#ifdef ON_POLICY
+    const GPT *from = &run->policy;  // the policy as it is at that moment
+    int n_prompts = min_int(o->collect, all);
+#else
+    const GPT *from = &run->ref;     // the reference, once
+    int n_prompts = all;
+#endif
+    int most = n_prompts * o->n > EVAL_BANDIT ? n_prompts * o->n : EVAL_BANDIT;
+    run->sampler = sampler_new(run->policy.c, most, run->T);
+    run->prompts = batch_new(n_prompts, n_prompts * run->T, 1);
+    run->data = batch_new(n_prompts * o->n, n_prompts * o->n * run->T, o->n);
+    int *order = alloc((size_t)n_prompts, sizeof(int), "a collection");
+    make_probe(run);
+    evaluate(run, 0);
+    for (int step = 0, round = 0; step < o->steps; round++) {
+        double begin = seconds();
+        collect(run, from, n_prompts, round);
+        for (int i = 0; i < n_prompts; i++) { order[i] = i; }
+        if (round == 0 && n_prompts == all && !strcmp(run->method->negative, "no")) {
+            printf("imitating these samples perfectly would earn %.4f\n", imitation_bound(run));
+        }
+        for (int pass = 0; pass < o->reuse && step < o->steps; pass++) {
+            Rng r = rng_stream((uint64_t)o->seed, 'o', (uint64_t)round * (uint64_t)o->reuse + (uint64_t)pass);
+            shuffle(order, n_prompts, &r);
+            for (int at = 0; at < n_prompts && step < o->steps; at += o->batch) {
+                gather(run, order + at, o->batch);
+                gradient_step(run, ++step);
+                if (step % o->eval_every == 0 || step == o->steps) {
+                    run->spent += seconds() - begin;
+                    evaluate(run, step);
+                    begin = seconds();
+                }
+                progress("%s, step %d of %d", run->method->name, step, o->steps);
+            }
+        }
+        run->spent += seconds() - begin;
+    }
+}
+
+// The bandit's reference policy: SFT on responses drawn from its data.
+static GPT bandit_reference(int len, uint64_t seed) {
+    enum { STEPS = 300, ROWS = 256 };
+    GPT g = gpt_new((Config){len + 1, BANDIT_TOKENS, 3, 3, 48, BANDIT_TOKENS}, 0, 1);
+    gpt_init(&g, seed);
+    Acts a = acts_new(g.c, ROWS, len + 1, 1);
+    Batch b = batch_new(ROWS, ROWS * (len + 1), 1);
+    Rng r = rng_stream(seed, 'd', 0);
+    double p[BANDIT_TOKENS];
+    bandit_data(p);
+    for (int step = 1; step <= STEPS; step++) {
+        batch_clear(&b);
+        for (int i = 0; i < ROWS; i++) { batch_add_bandit(&b, p, len, &r); }
+        gpt_forward(&g, &a, &b, b.logp, NULL);
+        mean_nll(&b);
+        gpt_backward(&g, &a, &b, b.dlogp, NULL);
+        adamw(&g, 3e-3, 0, step);
+        progress("training the reference, step %d of %d", step, STEPS);
+    }
+    return g;
+}
+
+// =================================================================================================
+// 11  Categorical KL
+// =================================================================================================
+// Why preference tuning is mode-seeking, in the smallest setting: a softmax over a few bins is moved from q0
+// to a target t by gradient descent on its logits, along
+//     forward KL(t || p), maximum likelihood:        dlogit_i = p_i - t_i
+//     reverse KL(p || t), regularised reward:        dlogit_i = p_i (log(p_i / t_i) - KL(p || t))
+// for E_p[r] - beta KL(p || ref) = -beta KL(p || t) + const with t = ref exp(r / beta) / Z. The p_i in
+// front starves the reverse gradient where the model has no mass.
+
+enum { BINS = 20, KL_STEPS = 20000, SETTLED = 20 };
+
+static void softmax_of(const double *logit, double *p) {
+    double total = 0;
+    for (int i = 0; i < BINS; i++) { total += p[i] = exp(logit[i]); }
+    for (int i = 0; i < BINS; i++) { p[i] /= total; }
+}
+
+static double kl_divergence(const double *p, const double *q) {
+    double kl = 0;
+    for (int i = 0; i < BINS; i++) { kl += p[i] > 0 ? p[i] * log(p[i] / q[i]) : 0; }
+    return kl;
+}
+
+static double total_variation(const double *p, const double *q) {
+    double tv = 0;
+    for (int i = 0; i < BINS; i++) { tv += fabs(p[i] - q[i]) / 2; }
+    return tv;
+}
+
+// A bump around `center`, over `floor_mass` spread evenly.
+static void bump(double *p, double center, double width, double floor_mass) {
+    double total = 0;
+    for (int i = 0; i < BINS; i++) { total += p[i] = exp(-pow((i - center) / width, 2) / 2); }
+    for (int i = 0; i < BINS; i++) { p[i] = (1 - floor_mass) * p[i] / total + floor_mass / BINS; }
+}
+
+// Descend from q0 to t; returns the steps until no more than a tenth of the initial total variation is left,
+// and is not left again within SETTLED steps (KL_STEPS: never). f (or NULL): a row a step, thinned out.
+static int descend(const double *q0, const double *t, int reverse, double lr, const char *name, FILE *f) {
+    double logit[BINS], p[BINS], start = total_variation(q0, t);
+    int arrived = 0;
+    for (int i = 0; i < BINS; i++) { logit[i] = log(q0[i]); }
+    for (int step = 0; step < KL_STEPS; step++) {
+        softmax_of(logit, p);
+        double kl = kl_divergence(p, t), left = total_variation(p, t);
+        if (left > 0.1 * start) { arrived = step + 1; }
+        if (f && (step < 100 || step % 100 == 0)) {
+            fprintf(f, "%s,%s,%g,%d,%.6g,%.6g,%.6g", name, reverse ? "reverse" : "forward", lr, step,
+                    left, kl_divergence(t, p), kl);
+            for (int i = 0; i < BINS; i++) { fprintf(f, ",%.6g", p[i]); }
+            fputc('\n', f);
+        }
+        if (!isfinite(kl)) { return KL_STEPS; }
+        if (step - arrived >= SETTLED) { return arrived; }
+        for (int i = 0; i < BINS; i++) {
+            logit[i] -= lr * (reverse ? p[i] * (log(p[i] / t[i]) - kl) : p[i] - t[i]);
+        }
+    }
+    return KL_STEPS;
+}
+
+// =================================================================================================
+// 12  Commands
+// =================================================================================================
 
 // Every option of every command: how to read it, its limits, its default, its line of help.
 static const struct {
@@ -1534,12 +2188,36 @@ static const struct {
 } OPTIONS[] = {
 #define AT(field) offsetof(Options, field)
     {"sample score", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model"},
+    {"tune", "--method", "NAME", 's', AT(method), 0, 0, NULL, "one of those below"},
+    {"tune", "--task", "NAME", 's', AT(task), 0, 0, NULL, "one of those below"},
+    {"tune", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the reference (bandit: trained on the spot)"},
+    {"sft", "--task", "bandit", 's', AT(task), 0, 0, NULL, "train the bandit's reference instead"},
     {"sft", "-o", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
+    {"tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned policy goes"},
     {"sft sample score", "--data", "FILE", 's', AT(data), 0, 0, "tinystories_tok.bin",
      "tokenizer and stories"},
     {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "1500", "gradient steps"},
     {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "stories a step"},
     {"sft", "--lr", "X", 'd', AT(lr), 0, 10, "0.003", "highest learning rate"},
+    {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps, or give --queries"},
+    {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "responses collected in all (10000)"},
+    {"tune", "--batch", "PROMPTS", 'i', AT(batch), 1, 65536, "10", "prompts a gradient step"},
+    {"tune", "-n", "N", 'i', AT(n), 1, 1024, "10", "responses to each prompt"},
+    {"tune", "--collect", "PROMPTS", 'i', AT(collect), 1, 1e8, NULL,
+     "prompts a collection, a multiple of --batch (--batch)"},
+    {"tune", "--reuse", "T", 'i', AT(reuse), 1, 1e6, "10", "passes over each collection"},
+    {"tune", "--lr", "X", 'd', AT(lr), 0, 10, NULL, "learning rate (the method's, see below)"},
+    {"tune", "--beta", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "dpo: tie to the reference (0.1); rwr: "
+     "temperature (1)"},
+    {"tune", "--tau", "X", 'd', AT(tau), 1e-6, 1e6, "0.05", "ipo: margins are pulled to 1/(2 tau)"},
+    {"tune", "--kl", "X", 'd', AT(kl), 0, 1e6, "0", "subtract X log(pi/pi_ref) from rewards"},
+    {"tune", "--clip", "X", 'd', AT(clip), 1e-6, 1e6, "0.2", "ppo: ratios are clipped to 1 +- X"},
+    {"tune", "--baseline", "NAME", 's', AT(baseline), 0, 0, "group", "none, loo or group"},
+    {"tune", "--neg", "X", 'd', AT(neg), 0, 1e6, "1", "multiply all weights that push tokens down"},
+    {"tune", "--ipo-mean", NULL, 'b', AT(ipo_mean), 0, 0, NULL, "ipo: average log-ratios over tokens"},
+    {"tune sft", "--len", "N", 'i', AT(len), 1, 1000, "9", "bandit: tokens in a response"},
+    {"tune", "--eval-every", "N", 'i', AT(eval_every), 1, 1e9, NULL, "steps between rows (10 rows a run)"},
+    {"tune", "--hist", "FILE", 's', AT(hist), 0, 0, NULL, "write the share of each token, a row each time"},
     {"sft bench", "-L", "N", 'i', AT(L), 1, 1000, "4", "layers"},
     {"sft bench", "-H", "N", 'i', AT(NH), 1, 1000, "4", "attention heads"},
     {"sft bench", "-C", "N", 'i', AT(C), 1, 65536, "128", "channels"},
@@ -1553,8 +2231,8 @@ static const struct {
     {"sample", "--max-len", "N", 'i', AT(max_len), 1, 65536, "65536", "most tokens to add"},
     {"score", "--text", "TEXT", 's', AT(text), 0, 0, NULL, "a text to score, after the start token"},
     {"score", "--ids", "FILE", 's', AT(ids), 0, 0, NULL, "rows of token ids, one a line, as they are"},
-    {"sft sample", "--seed", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
-    {"sft", "--log", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
+    {"sft sample tune", "--seed", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
+    {"sft tune kl", "--log", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
 #undef AT
 };
 enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
@@ -1608,11 +2286,8 @@ static void option_set(Options *o, int i, const char *text) {
         stop(2, "%s %s: expected %s from %g to %g", OPTIONS[i].name, text,
              OPTIONS[i].kind == 'i' ? "a whole number" : "a number", OPTIONS[i].least, OPTIONS[i].most);
     }
-    if (OPTIONS[i].kind == 'i') {
-        *(int *)field = (int)x;
-    } else {
-        *(double *)field = x;
-    }
+    if (OPTIONS[i].kind == 'i') { *(int *)field = (int)x; }
+    if (OPTIONS[i].kind == 'd') { *(double *)field = x; }
 }
 
 static Options options_parse(const char *command, int argc, char **argv) {
@@ -1634,6 +2309,10 @@ static Options options_parse(const char *command, int argc, char **argv) {
             stop(2, "%s takes no options, but was given %s", command, argv[a]);
         } else {
             int i = index[find("option", argv[a], names, (size_t)n, sizeof *names)];
+            if (OPTIONS[i].kind == 'b') {
+                *(int *)((char *)&o + OPTIONS[i].at) = 1;
+                continue;
+            }
             if (a + 1 == argc) {
                 stop(2, "%s: expected a value (%s) after it", argv[a], OPTIONS[i].value);
             }
@@ -1645,20 +2324,6 @@ static Options options_parse(const char *command, int argc, char **argv) {
 
 static void require(const char *option, const char *value) {
     if (!value) { stop(2, "%s is needed; see pref help", option); }
-}
-
-// Maximum likelihood on a batch: dlogp for the mean over tokens of -log p. Returns that mean.
-static double mean_nll(Batch *b) {
-    int n = b->n_tokens - b->n_rows;
-    double total = 0;
-    for (int r = 0; r < b->n_rows; r++) {
-        b->dlogp[b->row[r]] = 0;
-        for (int i = b->row[r] + 1; i < b->row[r + 1]; i++) {
-            total -= (double)b->logp[i];
-            b->dlogp[i] = -1 / (real)n;
-        }
-    }
-    return total / n;
 }
 
 // Mean nats a token over the first 500 documents of a corpus, a batch at a time.
@@ -1680,7 +2345,7 @@ static double corpus_loss(const GPT *g, Acts *a, Batch *b, const Corpus *c, int 
 static void print_samples(const GPT *g, const Tokenizer *t, const int *prompt, int n_prompt, int n,
                           const Sampling *how) {
     Sampler s = sampler_new(g->c, n, how->T);
-    Batch start = batch_new(1, n_prompt), out = batch_new(n, n * how->T);
+    Batch start = batch_new(1, n_prompt, 1), out = batch_new(n, n * how->T, 1);
     batch_add(&start, prompt, n_prompt, n_prompt);
     rollout(g, &s, &start, n, how, &out);
     for (int r = 0; r < n; r++) {
@@ -1691,6 +2356,13 @@ static void print_samples(const GPT *g, const Tokenizer *t, const int *prompt, i
 
 // Supervised fine-tuning from random weights: the reference policy.
 static void command_sft(const Options *o) {
+    if (o->task) {
+        if (strcmp(o->task, "bandit")) { stop(2, "--task %s: sft knows stories and 'bandit'", o->task); }
+        output_check(o->out);
+        GPT reference = bandit_reference(o->len, (uint64_t)o->seed);
+        gpt_save(&reference, o->out);
+        return;
+    }
     Tokenizer t;
     Corpus train, val;
     stories_load(o->data, &t, &train, &val);
@@ -1702,7 +2374,7 @@ static void command_sft(const Options *o) {
     GPT g = gpt_new(c, 0, 1);
     gpt_init(&g, (uint64_t)o->seed);
     Acts a = acts_new(c, o->batch, c.maxT, 1);
-    Batch b = batch_new(o->batch, o->batch * c.maxT);
+    Batch b = batch_new(o->batch, o->batch * c.maxT, 1);
     Output log = {0};
     if (o->log) {
         log = output_open(o->log);
@@ -1812,7 +2484,7 @@ static void command_score(const Options *o) {
     Tokenizer t = {0};
     GPT g = o->text ? load_with_tokenizer(o, &t) : gpt_load(o->model, 0, 0);
     Acts a = acts_new(g.c, 1, g.c.maxT, 0);
-    Batch b = batch_new(1, g.c.maxT);
+    Batch b = batch_new(1, g.c.maxT, 1);
     if (o->text) {
         int n, *id = encode_row(&t, o->text, g.c.maxT, &n);
         score_row(&g, &a, &b, id, n);
@@ -1847,7 +2519,7 @@ static void command_bench(const Options *o) {
     gpt_init(&g, 1);
     int B = o->batch, n = B * o->T;
     Acts a = acts_new(c, B, o->T, 1);
-    Batch b = batch_new(B, n), start = batch_new(B, B), out = batch_new(B, n);
+    Batch b = batch_new(B, n, 1), start = batch_new(B, B, 1), out = batch_new(B, n, 1);
     Rng r = rng_stream(1, 'b', 0);
     int *row = alloc((size_t)o->T, sizeof(int), "a row");
     for (int i = 0; i < B; i++) {
@@ -1876,6 +2548,127 @@ static void command_bench(const Options *o) {
         best = fmin(best, seconds() - begin);
     }
     printf("sample: %.0f tok/s\n", n / best);
+}
+
+// A model read from a file must be the bandit's, of this length of response.
+static GPT bandit_load(const Options *o) {
+    GPT g = gpt_load(o->model, 0, 0);
+    if (g.c.V != BANDIT_TOKENS || g.c.maxT != o->len + 1) {
+        stop(1, "%s has a vocabulary of %d and a context of %d; the bandit with --len %d needs %d and %d",
+             o->model, g.c.V, g.c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
+    }
+    return g;
+}
+
+// A trainable copy of a model.
+static GPT gpt_copy(const GPT *from, int head) {
+    GPT g = gpt_new(from->c, head, 1);
+    memcpy(g.params, from->params, (g.n_params < from->n_params ? g.n_params : from->n_params) * sizeof(real));
+    return g;
+}
+
+static void command_tune(const Options *given) {
+    Options o = *given;
+    require("--method NAME", o.method);
+    require("--task NAME", o.task);
+    Run run = {.o = &o, .queries = 0};
+    run.method = &METHODS[find("method", o.method, METHODS, N_METHODS, sizeof *METHODS)];
+    run.task = &TASKS[find("task", o.task, TASKS, N_TASKS, sizeof *TASKS)];
+    run.baseline = find("baseline", o.baseline, BASELINES, 3, sizeof *BASELINES);
+    run.T = o.len + 1;
+    o.beta = o.beta > 0 ? o.beta : run.method->beta;
+    o.lr = o.lr > 0 ? o.lr : run.method->lr[!run.task->bandit];
+    o.collect = o.collect ? o.collect : o.batch;
+    if (o.steps && o.queries) { stop(2, "--steps and --queries say the same thing twice: give one"); }
+    if (!o.steps) {
+        long long steps = (long long)(o.queries ? o.queries : 10000) * o.reuse / ((long long)o.batch * o.n);
+        if (steps < 1 || steps > 100000000) {
+            stop(2, "--queries %d with --batch %d -n %d --reuse %d makes %lld steps", o.queries, o.batch,
+                 o.n, o.reuse, steps);
+        }
+        o.steps = (int)steps;
+    }
+    if (o.collect % o.batch) {
+        stop(2, "--collect %d is not a multiple of --batch %d", o.collect, o.batch);
+    }
+    if (run.method->pairs && o.n < 2) { stop(2, "%s compares responses: -n 2 at least", o.method); }
+    o.eval_every = o.eval_every ? o.eval_every : (o.steps + 9) / 10;
+    output_check(o.out);
+    if (o.log) {
+        run.log = output_open(o.log);
+        fputs(LOG_HEADER, run.log.f);
+    }
+    if (o.hist) {
+        run.hist = output_open(o.hist);
+        fprintf(run.hist.f, "step");
+        for (int i = 0; i < BANDIT_TOKENS; i++) { fprintf(run.hist.f, ",%d", i); }
+        fputc('\n', run.hist.f);
+    }
+#ifdef ON_POLICY
+    const char *misfit = !strcmp(run.method->on_policy, "no") ? "fixed data" : NULL;
+#else
+    const char *misfit = !strcmp(run.method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
+#endif
+    if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o.method, misfit); }
+    run.ref = o.model ? bandit_load(&o) : bandit_reference(o.len, (uint64_t)o.seed);
+    run.policy = gpt_copy(&run.ref, 0);
+    run.acts = acts_new(run.policy.c, step_rows(&run), run.T, 1);
+    run.step = batch_new(step_rows(&run), step_rows(&run) * run.T, o.n);
+    run.eval_prompts = batch_new(EVAL_BANDIT, EVAL_BANDIT * run.T, 1);
+    run.eval = batch_new(EVAL_BANDIT, EVAL_BANDIT * run.T, 1);
+    run.probe = batch_new(4 * PROBE_PAIRS, 4 * PROBE_PAIRS * run.T, 2);
+    train(&run);
+    if (run.log.f) { output_close(&run.log); }
+    if (run.hist.f) { output_close(&run.hist); }
+    if (o.out) { gpt_save(&run.policy, o.out); }
+}
+
+// The study of section 11: each way at its best of many learning rates.
+static void command_kl(const Options *o) {
+    double q0[BINS], t[BINS];
+    Output log = {0};
+    if (o->log) {
+        log = output_open(o->log);
+        fprintf(log.f, "case,direction,lr,step,tv,forward_kl,reverse_kl");
+        for (int i = 0; i < BINS; i++) { fprintf(log.f, ",p%d", i); }
+        fputc('\n', log.f);
+    }
+    // a bump of width 2 around `at`, over some mass spread evenly, is to become one around `to`
+    const struct { const char *name; double at, floor_mass, to, target_floor; } cases[] = {
+        {"near, mass everywhere", 6, 0.1, 9, 0.1},
+        {"near, none elsewhere", 6, 1e-6, 9, 1e-6},
+        {"far, mass everywhere", 4, 0.1, 15, 0.1},
+        {"far, a little mass there", 4, 1e-3, 15, 1e-3},
+        {"far, none to speak of", 4, 1e-6, 15, 1e-6},
+    };
+    printf("steps until 10%% of the initial total variation is left, at the best learning rate\n");
+    printf("%-30s %6s  %22s  %22s\n", "target", "TV", "forward KL (steps, lr)", "reverse KL (steps, lr)");
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        bump(q0, cases[c].at, 2, cases[c].floor_mass);
+        bump(t, cases[c].to, 2, cases[c].target_floor);
+        printf("%-30s %6.3f", cases[c].name, total_variation(q0, t));
+        for (int reverse = 0; reverse < 2; reverse++) {
+            int best = KL_STEPS;
+            double best_lr = 0;
+            for (int k = -16; k <= 48; k++) {  // quarters of a doubling, from 1/16 to 4096
+                double lr = exp2(k / 4.0);
+                int steps = descend(q0, t, reverse, lr, NULL, NULL);
+                if (steps < best) {
+                    best = steps;
+                    best_lr = lr;
+                }
+            }
+            if (best == KL_STEPS) {
+                printf("  %22s", "never");
+                best_lr = 1;
+            } else {
+                printf("  %12d %9.3g", best, best_lr);
+            }
+            descend(q0, t, reverse, best_lr, cases[c].name, log.f);
+        }
+        putchar('\n');
+    }
+    if (log.f) { output_close(&log); }
 }
 
 static void command_info(const Options *o) {
@@ -1912,6 +2705,8 @@ static const struct {
     const char *help;
 } COMMANDS[] = {
     {"sft", command_sft, "train a model on stories: the reference policy"},
+    {"tune", command_tune, "preference fine-tuning: any method, any task"},
+    {"kl", command_kl, "forward against reverse KL on a few bins"},
     {"sample", command_sample, "continue a text"},
     {"score", command_score, "log-probability of each token of a text"},
     {"bench", command_bench, "tokens a second, training and sampling"},
@@ -1938,12 +2733,22 @@ static void command_help(const Options *o) {
     for (int i = 0; i < N_OPTIONS; i++) {
         if (has_word(OPTIONS[i].commands, COMMANDS[c].name)) {
             char head[64];
-            snprintf(head, sizeof head, "%s %s", OPTIONS[i].name, OPTIONS[i].value);
+            snprintf(head, sizeof head, "%s %s", OPTIONS[i].name,
+                     OPTIONS[i].value ? OPTIONS[i].value : "");
             printf("  %-14s %s", head, OPTIONS[i].help);
             if (OPTIONS[i].standard && *OPTIONS[i].standard) {
                 printf(" (%s)", OPTIONS[i].standard);
             }
             putchar('\n');
+        }
+    }
+    if (!strcmp(o->file, "tune")) {
+        printf("\ntasks\n");
+        for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
+        printf("\nmethods%42s on-policy  reuse   negative gradient\n", "");
+        for (int i = 0; i < N_METHODS; i++) {
+            const Method *m = &METHODS[i];
+            printf("  %-10s %-66s %-9s %-6s %s\n", m->name, m->help, m->on_policy, m->reuse, m->negative);
         }
     }
 }

@@ -111,7 +111,7 @@ def sample(size, compiled):
     import torch.nn.functional as F
     L, H, C, V, T, S = (size[key] for key in "LHCVTS")
     model = gpt(size)
-    keys, values = torch.zeros(2, L, S, H, T, C // H)
+    cache = [[torch.zeros(S, H, T, C // H) for _ in "kv"] for _ in range(L)]
     pos = torch.arange(T)
     future = torch.zeros(T, T).masked_fill(torch.ones(T, T, dtype=torch.bool).triu(1), -torch.inf)
 
@@ -127,9 +127,9 @@ def sample(size, compiled):
                 K[:, :, t], W[:, :, t] = k[:, :, 0], v[:, :, 0]
                 return F.scaled_dot_product_attention(q, K[:, :, :t + 1], W[:, :, :t + 1])
             return attend
-        return [layer(K, W) for K, W in zip(keys, values)]
+        return [layer(K, W) for K, W in cache]
 
-    def buckets(K, W, at, mask):
+    def buckets(at, mask, cut):
         """Compiled: shapes must not change, or each position would compile anew, so attend to the
         positions rounded up to BUCKET and mask the rest. Written out, for the compiler to fuse."""
         def layer(K, W):
@@ -139,10 +139,14 @@ def sample(size, compiled):
                 scores = (q * (C // H) ** -0.5) @ K.transpose(-1, -2) + mask
                 return torch.softmax(scores, dim=-1) @ W
             return attend
-        return [layer(*cache) for cache in zip(K, W)]
+        return [layer(K, W) for K, W in cut]
 
-    def next_fixed(tokens, at, K, W, mask):
-        return draw(model(tokens, at, buckets(K, W, at, mask)))
+    def next_fixed(tokens, at, mask, cut):
+        return draw(model(tokens, at, buckets(at, mask, cut)))
+
+    # a tensor for each layer's share, cut beforehand: compiled code would copy what it cuts itself
+    cuts = {n: [(K[:, :, :n], W[:, :, :n]) for K, W in cache]
+            for n in (min(i + BUCKET, T) for i in range(0, T, BUCKET))}
 
     if compiled:
         next_fixed = torch.compile(next_fixed, dynamic=False)
@@ -153,8 +157,7 @@ def sample(size, compiled):
             at = pos[t:t + 1]
             if compiled:
                 n = min((t // BUCKET + 1) * BUCKET, T)
-                tokens = next_fixed(tokens, at, keys[:, :, :, :n], values[:, :, :, :n],
-                                    future[t:t + 1, :n])
+                tokens = next_fixed(tokens, at, future[t:t + 1, :n], cuts[n])
             else:
                 tokens = draw(model(tokens, at, slices(t)))
             out.append(tokens)
