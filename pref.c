@@ -109,8 +109,6 @@ static int threads(void) {
 #endif
 }
 
-enum { WORTH = 30000 };  // additions, say: less is done before a second thread has started
-
 static int min_int(int a, int b) {
     return a < b ? a : b;
 }
@@ -347,15 +345,9 @@ static Matrix from(Matrix m, int i, int j) {  // what lies right of and below el
     return m.x ? (Matrix){m.x + (size_t)i * m.rs + (size_t)j * m.cs, m.rs, m.cs} : NONE;
 }
 
-// A tile of TILE_M x TILE_N sums fits the vector registers of the machine, with room to spare for
-// what is multiplied. BLOCK_K x BLOCK_N numbers of b are packed at a time, and fit the cache.
-enum {
-    TILE_M = VECTOR_BYTES == 64 ? 8 : 4,
-    TILE_N = 2 * LANES,
-    BLOCK_K = 256,
-    BLOCK_N = 256,
-    BLOCK_M = 64
-};
+// A tile of TILE_M x TILE_N sums fits the vector registers of the machine, with room to spare for what is
+// multiplied. BLOCK_K x BLOCK_N numbers of b, or BLOCK_M rows of a, fit the nearest caches.
+enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES, BLOCK_K = 256, BLOCK_N = 128, BLOCK_M = 64 };
 
 // Copy columns j .. j+TILE_N-1 of b (K, N) to one panel (K, TILE_N), with zeros past column N.
 static void pack_panel(real *panel, Matrix b, int K, int N, int j) {
@@ -370,10 +362,13 @@ static void pack_panel(real *panel, Matrix b, int K, int N, int j) {
     }
 }
 
-// Copy all of b (K, N) so, panel after panel.
+// Copy all of b (K, N) so, panel after panel: packed_size(K, N) numbers.
 static void pack(real *panels, Matrix b, int K, int N) {
-    #pragma omp parallel for if ((double)K * N > WORTH)
     for (int j = 0; j < N; j += TILE_N) { pack_panel(panels + (size_t)j * K, b, K, N, j); }
+}
+
+static size_t packed_size(int K, int N) {
+    return (size_t)((N + TILE_N - 1) / TILE_N * TILE_N) * (size_t)K;
 }
 
 // One tile: c (m, n) = init + bias + a (m, K) panel (K, n), with m <= TILE_M, n <= TILE_N. Rows past m
@@ -382,7 +377,7 @@ FULL_WIDTH static void multiply_tile(Matrix c, Matrix init, const real *bias, Ma
                                      const real *panel, int m, int n, int K) {
     const real *row[TILE_M];
     vec acc[TILE_M][2], first[2] = {{0}, {0}};
-    if (bias) { memcpy(first, bias, (size_t)n * sizeof(real)); }
+    for (int j = 0; bias && j < n; j++) { first[j / LANES][j % LANES] = bias[j]; }
     for (int i = 0; i < TILE_M; i++) {
         row[i] = a.x + (size_t)min_int(i, m - 1) * a.rs;
         acc[i][0] = first[0];
@@ -413,37 +408,28 @@ FULL_WIDTH static void multiply_tile(Matrix c, Matrix init, const real *bias, Ma
     }
 }
 
-// c (M, N) = init + bias + a (M, K) b, with b (K, N) already packed in panels. One thread.
+// c (M, N) = init + bias + a (M, K) b, with b (K, N) already packed in panels. bias (N) or NULL is added to
+// each row; init (M, N) may be NONE, or c itself to add to what is there.
 static void multiply_packed(Matrix c, Matrix init, const real *bias, Matrix a, const real *packed,
                             int M, int N, int K) {
-    for (int j = 0; j < N; j += TILE_N) {
-        for (int i = 0; i < M; i += TILE_M) {
-            multiply_tile(from(c, i, j), from(init, i, j), bias ? bias + j : NULL, from(a, i, 0),
-                          packed + (size_t)j * K, min_int(M - i, TILE_M), min_int(N - j, TILE_N), K);
+    for (int i0 = 0; i0 < M; i0 += BLOCK_M) {
+        for (int j = 0; j < N; j += TILE_N) {
+            for (int i = i0; i < M && i < i0 + BLOCK_M; i += TILE_M) {
+                multiply_tile(from(c, i, j), from(init, i, j), bias ? bias + j : NULL, from(a, i, 0),
+                              packed + (size_t)j * K, min_int(M - i, TILE_M), min_int(N - j, TILE_N), K);
+            }
         }
     }
 }
 
-// c (M, N) = init + bias + a (M, K) b (K, N). bias (N) or NULL is added to each row; init (M, N) may be
-// NONE, or c itself to add to what is there. Threads share out the rows of c; the sum over k runs
-// block by block in one order, so the bits do not depend on their number.
-static void matmul(Matrix c, Matrix init, const real *bias, Matrix a, Matrix b,
-                   int M, int N, int K) {
+// c (M, N) = init + a (M, K) b (K, N), packing b block by block.
+static void matmul(Matrix c, Matrix init, Matrix a, Matrix b, int M, int N, int K) {
     real packed[BLOCK_K * BLOCK_N] __attribute__((aligned(64)));
-    #pragma omp parallel if ((double)M * N * K > 10.0 * WORTH)
-    for (int j0 = 0; j0 < N; j0 += BLOCK_N) {
-        for (int k0 = 0; k0 < K; k0 += BLOCK_K) {
-            int n = min_int(N - j0, BLOCK_N), k = min_int(K - k0, BLOCK_K);
-            #pragma omp for
-            for (int j = 0; j < n; j += TILE_N) {
-                pack_panel(packed + (size_t)j * k, from(b, k0, j0), k, n, j);
-            }
-            #pragma omp for
-            for (int i = 0; i < M; i += BLOCK_M) {
-                multiply_packed(from(c, i, j0), from(k0 ? c : init, i, j0),
-                                bias && !k0 ? bias + j0 : NULL, from(a, i, k0), packed,
-                                min_int(M - i, BLOCK_M), n, k);
-            }
+    for (int j = 0; j < N; j += BLOCK_N) {
+        for (int k = 0; k < K; k += BLOCK_K) {
+            int n = min_int(N - j, BLOCK_N), kn = min_int(K - k, BLOCK_K);
+            pack(packed, from(b, k, j), kn, n);
+            multiply_packed(from(c, 0, j), from(k ? c : init, 0, j), NULL, from(a, 0, k), packed, M, n, kn);
         }
     }
 }
@@ -451,43 +437,29 @@ static void matmul(Matrix c, Matrix init, const real *bias, Matrix a, Matrix b,
 // =================================================================================================
 // 3  Layers, forward and backward in pairs
 // =================================================================================================
-// N: tokens of all rows, C: channels, V: vocabulary. x_backward adds to the gradients of weights
-// (d + name) and, where said, of inputs. Threads share out tokens where a result belongs to a token, and
-// channels where it is a sum over tokens: no sum is ever split between threads.
+// N: tokens of all rows, C: channels, V: vocabulary. x_backward adds to the gradients of weights (d + name)
+// and, where said, of inputs. All of this runs in one thread: threads have rows of their own (section 4).
 
-// y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C); init (N, OC) may be NONE or the residual stream.
-static void linear_forward(real *y, Matrix init, const real *x, const real *w, const real *bias,
+// y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C) packed; init (N, OC): NONE or the residual stream.
+static void linear_forward(real *y, Matrix init, const real *x, const real *packed, const real *bias,
                            int N, int C, int OC) {
-    matmul(rows(y, OC), init, bias, rows(x, C), turned(w, C), N, OC, C);
+    multiply_packed(rows(y, OC), init, bias, rows(x, C), packed, N, OC, C);
 }
 
-// column[j] += sum over n of x[n][j], for x (N, C). Each thread has its own columns.
-static void add_columns(real *column, const real *x, int N, int C) {
-    #pragma omp parallel for if ((double)N * C > WORTH)
-    for (int j0 = 0; j0 < C; j0 += 2 * LANES) {
-        int width = min_int(C - j0, 2 * LANES);
-        real s[2 * LANES] = {0};
-        for (int n = 0; n < N; n++) {
-            for (int j = 0; j < width; j++) { s[j] += x[(size_t)n * C + (size_t)(j0 + j)]; }
-        }
-        for (int j = 0; j < width; j++) { column[j0 + j] += s[j]; }
-    }
-}
-
-// dx (N, C) = dy w (overwritten; NULL: not wanted), dw += dy^T x, dbias += sum of dy over tokens.
+// dx (N, C) = dy w (overwritten), dw += dy^T x, dbias (NULL: none) += sum of dy over tokens.
 static void linear_backward(real *dx, real *dw, real *dbias, const real *dy, const real *x,
                             const real *w, int N, int C, int OC) {
-    Matrix dW = rows(dw, C);
-    matmul(dW, dW, NULL, turned(dy, OC), rows(x, C), OC, C, N);
-    if (dbias) { add_columns(dbias, dy, N, OC); }
-    if (dx) { matmul(rows(dx, C), NONE, NULL, rows(dy, OC), rows(w, C), N, C, OC); }
+    matmul(rows(dw, C), rows(dw, C), turned(dy, OC), rows(x, C), OC, C, N);
+    matmul(rows(dx, C), NONE, rows(dy, OC), rows(w, C), N, C, OC);
+    for (int n = 0; n < N && dbias; n++) {
+        for (int i = 0; i < OC; i++) { dbias[i] += dy[(size_t)n * OC + i]; }
+    }
 }
 
 // y = w * (x - mean) / std + b over the C channels of each token (Ba et al. 2016). Keeps mean and
 // rstd = 1 / std (N) for the way back.
 static void layernorm_forward(real *y, real *mean, real *rstd, const real *x, const real *w,
                               const real *b, int N, int C) {
-    #pragma omp parallel for if ((double)N * C > WORTH)
     for (int n = 0; n < N; n++) {
         const real *xn = x + (size_t)n * C;
         real *yn = y + (size_t)n * C, m = sum(xn, C) / (real)C;
@@ -503,30 +475,16 @@ static void layernorm_forward(real *y, real *mean, real *rstd, const real *x, co
 // dw += sum of dy xhat, db += sum of dy.
 static void layernorm_backward(real *dx, real *dw, real *db, const real *dy, const real *x,
                                const real *w, const real *mean, const real *rstd, int N, int C) {
-    #pragma omp parallel for if ((double)N * C > WORTH)
     for (int n = 0; n < N; n++) {
         const real *xn = x + (size_t)n * C, *dyn = dy + (size_t)n * C;
         real *dxn = dx + (size_t)n * C, m = mean[n], s = rstd[n];
         real g = dot(w, dyn, C), gx = sum_product(w, dyn, xn, C);
         real g_mean = g / (real)C, g_xhat = s * (gx - m * g) / (real)C;
         for (int i = 0; i < C; i++) {
-            dxn[i] += s * (w[i] * dyn[i] - g_mean - (xn[i] - m) * s * g_xhat);
-        }
-    }
-    #pragma omp parallel for if ((double)N * C > WORTH)
-    for (int i0 = 0; i0 < C; i0 += 2 * LANES) {
-        int width = min_int(C - i0, 2 * LANES);
-        real sw[2 * LANES] = {0}, sb[2 * LANES] = {0};
-        for (int n = 0; n < N; n++) {
-            const real *xn = x + (size_t)n * C + i0, *dyn = dy + (size_t)n * C + i0;
-            for (int i = 0; i < width; i++) {
-                sw[i] += dyn[i] * (xn[i] - mean[n]) * rstd[n];
-                sb[i] += dyn[i];
-            }
-        }
-        for (int i = 0; i < width; i++) {
-            dw[i0 + i] += sw[i];
-            db[i0 + i] += sb[i];
+            real xhat = (xn[i] - m) * s;
+            dxn[i] += s * (w[i] * dyn[i] - g_mean - xhat * g_xhat);
+            dw[i] += dyn[i] * xhat;
+            db[i] += dyn[i];
         }
     }
 }
@@ -536,7 +494,6 @@ static void layernorm_backward(real *dx, real *dw, real *db, const real *dy, con
 static const real GELU_2K = (real)1.5957691216057308, GELU_CUBE = (real)0.044715;
 
 static void gelu_forward(real *y, const real *x, int N, int C) {
-    #pragma omp parallel for if ((double)N * C > WORTH)
     for (int n = 0; n < N; n++) {
         const real *xn = x + (size_t)n * C;
         real *yn = y + (size_t)n * C;
@@ -548,7 +505,6 @@ static void gelu_forward(real *y, const real *x, int N, int C) {
 
 // d holds dy and becomes dx = dy (s + x s (1 - s) 2u'), s = sigmoid(2u).
 static void gelu_backward(real *d, const real *x, int N, int C) {
-    #pragma omp parallel for if ((double)N * C > WORTH)
     for (int n = 0; n < N; n++) {
         const real *xn = x + (size_t)n * C;
         real *dn = d + (size_t)n * C;
@@ -569,13 +525,12 @@ static void attention_forward(real *y, real *prob, const size_t *prob_at, const 
     int hs = C / NH;
     size_t stride = 3 * (size_t)C;
     real scale = 1 / sqrt((real)hs);
-    #pragma omp parallel for collapse(2) schedule(dynamic) if ((double)row[n_rows] * C > WORTH)
     for (int r = 0; r < n_rows; r++) {
         for (int h = 0; h < NH; h++) {
             int T = row[r + 1] - row[r];
             const real *q = qkv + (size_t)row[r] * stride + h * hs, *k = q + C, *v = k + C;
             real *p = prob + prob_at[r] + (size_t)h * T * (size_t)T;
-            matmul(rows(p, T), NONE, NULL, rows(q, stride), turned(k, stride), T, T, hs);
+            matmul(rows(p, T), NONE, rows(q, stride), turned(k, stride), T, T, hs);
             for (int t = 0; t < T; t++) {
                 real *pt = p + (size_t)t * T, most = largest(pt, t + 1);
                 for (int s = 0; s <= t; s++) { pt[s] = fast_exp(scale * (pt[s] - most)); }
@@ -583,21 +538,20 @@ static void attention_forward(real *y, real *prob, const size_t *prob_at, const 
                 for (int s = 0; s < T; s++) { pt[s] = s <= t ? pt[s] * total : 0; }
             }
             real *out = y + (size_t)row[r] * (size_t)C + h * hs;
-            matmul(rows(out, C), NONE, NULL, rows(p, T), rows(v, stride), T, hs, T);
+            matmul(rows(out, C), NONE, rows(p, T), rows(v, stride), T, hs, T);
         }
     }
 }
 
 // dqkv (N, 3C) is overwritten. Per row and head, with P = prob and dP = dy v^T:
 //     dv = P^T dy,  dS = P (dP - rowsum(P dP)) / sqrt(hs),  dq = dS k,  dk = dS^T q.
-// dprob: scratch of the size of prob.
-static void attention_backward(real *dqkv, real *dprob, const real *dy, const real *prob,
+// dp: scratch for one (T, T).
+static void attention_backward(real *dqkv, real *dp, const real *dy, const real *prob,
                                const size_t *prob_at, const real *qkv, const int *row, int n_rows,
                                int C, int NH) {
     int hs = C / NH;
     size_t stride = 3 * (size_t)C, c = (size_t)C;
     real scale = 1 / sqrt((real)hs);
-    #pragma omp parallel for collapse(2) schedule(dynamic) if ((double)row[n_rows] * C > WORTH)
     for (int r = 0; r < n_rows; r++) {
         for (int h = 0; h < NH; h++) {
             int T = row[r + 1] - row[r];
@@ -605,17 +559,16 @@ static void attention_backward(real *dqkv, real *dprob, const real *dy, const re
             const real *q = qkv + at, *k = q + c, *v = k + c;
             real *dq = dqkv + at, *dk = dq + c, *dv = dk + c;
             const real *p = prob + prob_at[r] + (size_t)h * tt * tt;
-            real *dp = dprob + prob_at[r] + (size_t)h * tt * tt;
             const real *dout = dy + (size_t)row[r] * c + h * hs;
-            matmul(rows(dv, stride), NONE, NULL, turned(p, tt), rows(dout, c), T, hs, T);
-            matmul(rows(dp, tt), NONE, NULL, rows(dout, c), turned(v, stride), T, T, hs);
+            matmul(rows(dv, stride), NONE, turned(p, tt), rows(dout, c), T, hs, T);
+            matmul(rows(dp, tt), NONE, rows(dout, c), turned(v, stride), T, T, hs);
             for (int t = 0; t < T; t++) {
                 const real *pt = p + (size_t)t * tt;
                 real *dpt = dp + (size_t)t * tt, mean = dot(pt, dpt, t + 1);
                 for (int s = 0; s < T; s++) { dpt[s] = pt[s] * (dpt[s] - mean) * scale; }
             }
-            matmul(rows(dq, stride), NONE, NULL, rows(dp, tt), rows(k, stride), T, hs, T);
-            matmul(rows(dk, stride), NONE, NULL, turned(dp, tt), rows(q, stride), T, hs, T);
+            matmul(rows(dq, stride), NONE, rows(dp, tt), rows(k, stride), T, hs, T);
+            matmul(rows(dk, stride), NONE, turned(dp, tt), rows(q, stride), T, hs, T);
         }
     }
 }
@@ -623,7 +576,6 @@ static void attention_backward(real *dqkv, real *dprob, const real *dy, const re
 // x (N, C) = wte[token] + wpe[position in its row].
 static void embed_forward(real *x, const real *wte, const real *wpe, const int *token,
                           const int *row, int n_rows, int C) {
-    #pragma omp parallel for if ((double)row[n_rows] * C > WORTH)
     for (int r = 0; r < n_rows; r++) {
         for (int i = row[r]; i < row[r + 1]; i++) {
             const real *te = wte + (size_t)token[i] * (size_t)C;
@@ -634,21 +586,15 @@ static void embed_forward(real *x, const real *wte, const real *wpe, const int *
     }
 }
 
-// Tokens share embeddings, so threads share out channels here.
 static void embed_backward(real *dwte, real *dwpe, const real *dx, const int *token, const int *row,
                            int n_rows, int C) {
-    #pragma omp parallel for if ((double)row[n_rows] * C > WORTH)
-    for (int j0 = 0; j0 < C; j0 += 2 * LANES) {
-        int width = min_int(C - j0, 2 * LANES);
-        for (int r = 0; r < n_rows; r++) {
-            for (int i = row[r]; i < row[r + 1]; i++) {
-                real *te = dwte + (size_t)token[i] * (size_t)C + j0;
-                real *pe = dwpe + (size_t)(i - row[r]) * (size_t)C + j0;
-                const real *dxi = dx + (size_t)i * C + j0;
-                for (int j = 0; j < width; j++) {
-                    te[j] += dxi[j];
-                    pe[j] += dxi[j];
-                }
+    for (int r = 0; r < n_rows; r++) {
+        for (int i = row[r]; i < row[r + 1]; i++) {
+            real *te = dwte + (size_t)token[i] * C, *pe = dwpe + (size_t)(i - row[r]) * C;
+            const real *dxi = dx + (size_t)i * C;
+            for (int j = 0; j < C; j++) {
+                te[j] += dxi[j];
+                pe[j] += dxi[j];
             }
         }
     }
@@ -658,7 +604,6 @@ static void embed_backward(real *dwte, real *dwpe, const real *dx, const int *to
 // the logits at i-1 give; 0 for the first token of each row, which nothing predicts.
 static void logp_forward(real *logp, real *logits, const int *token, const int *row, int n_rows,
                          int V) {
-    #pragma omp parallel for schedule(dynamic) if ((double)row[n_rows] * V > WORTH)
     for (int r = 0; r < n_rows; r++) {
         logp[row[r]] = 0;
         for (int i = row[r]; i < row[r + 1]; i++) {
@@ -678,7 +623,6 @@ static void logp_forward(real *logp, real *logits, const int *token, const int *
 // log-likelihood enters the network.
 static void logp_backward(real *logits, const real *dlogp, const int *token, const int *row,
                           int n_rows, int V) {
-    #pragma omp parallel for schedule(dynamic) if ((double)row[n_rows] * V > WORTH)
     for (int r = 0; r < n_rows; r++) {
         for (int i = row[r]; i < row[r + 1]; i++) {
             real *l = logits + (size_t)i * V;
@@ -718,16 +662,53 @@ typedef struct {
     Tensor tensor[N_TENSORS];
     size_t n_params;
     real *params;
-    real *grads, *m, *v;  // what training needs: the gradient and AdamW's two moments; else NULL
+    real *packed;  // the weights once more, in panels for linear_forward: see gpt_pack
+    real *m, *v;   // AdamW's two moments; NULL in a model that is not trained, like what follows
+    int n_parts;   // into how many parts a batch is split
+    real *grads;   // (n_parts, n_params) each part's own gradient; backward leaves the sum in the first
 } GPT;
+
+// A batch is split by rows into PARTS, which threads take one by one, each through all layers. The split
+// does not depend on the number of threads, nor does the order in which the parts' gradients are
+// added: so neither do the bits. Models too large for many copies of the gradient get fewer parts.
+enum { PARTS = 8 };
+
+// The linear layers of a block: outputs and inputs in units of C.
+static const struct { int tensor, outputs, inputs; } LINEAR[] = {
+    {QKVW, 3, 1}, {PROJW, 1, 1}, {FCW, 4, 1}, {FCPROJW, 1, 4}};
 
 static real *param(const GPT *g, int tensor, int layer) {
     const Tensor *t = &g->tensor[tensor];
     return g->params + t->at + t->size / (size_t)g->c.L * layer;
 }
 
-static real *grad(const GPT *g, int tensor, int layer) {
-    return g->grads + (param(g, tensor, layer) - g->params);
+// The same place in `sums`, a gradient.
+static real *grad(const GPT *g, real *sums, int tensor, int layer) {
+    return sums + (param(g, tensor, layer) - g->params);
+}
+
+// Where the packed weights of a linear layer are: those of a block one after the other, then wte.
+static real *packed_at(const GPT *g, int tensor, int layer) {
+    size_t at = 0, block = 0;
+    for (int i = 0; i < 4; i++) {
+        if (LINEAR[i].tensor == tensor) { at = block; }
+        block += packed_size(LINEAR[i].inputs * g->c.C, LINEAR[i].outputs * g->c.C);
+    }
+    return g->packed + (tensor == WTE ? (size_t)g->c.L * block : (size_t)layer * block + at);
+}
+
+// Bring packed up to date with params. Whoever changes params calls this.
+static void gpt_pack(GPT *g) {
+    int C = g->c.C;
+    #pragma omp parallel for
+    for (int i = 0; i <= 4 * g->c.L; i++) {
+        int tensor = LINEAR[i % 4].tensor, K = LINEAR[i % 4].inputs * C, N = LINEAR[i % 4].outputs * C;
+        if (i == 4 * g->c.L) {
+            pack(packed_at(g, WTE, 0), turned(param(g, WTE, 0), C), C, g->c.V);
+        } else {
+            pack(packed_at(g, tensor, i / 4), turned(param(g, tensor, i / 4), K), K, N);
+        }
+    }
 }
 
 // A model of shape c, all zeros. trainable: with room for gradients and moments.
@@ -759,10 +740,13 @@ static GPT gpt_new(Config c, int head, int trainable) {
         g.n_params += g.tensor[i].size;
     }
     g.params = alloc(g.n_params, sizeof(real), "the model");
+    g.packed = alloc((size_t)(packed_at(&g, WTE, 0) - g.packed) + packed_size(c.C, c.V), sizeof(real),
+                     "the packed model");
     if (trainable) {
-        g.grads = alloc(g.n_params * 3, sizeof(real), "gradients and moments");
-        g.m = g.grads + g.n_params;
+        g.m = alloc(g.n_params * 2, sizeof(real), "the optimizer");
         g.v = g.m + g.n_params;
+        g.n_parts = (int)fmin(PARTS, fmax(1, 3e7 / (double)g.n_params));
+        g.grads = alloc(g.n_params * (size_t)g.n_parts, sizeof(real), "gradients");
     }
     return g;
 }
@@ -775,6 +759,7 @@ static void gpt_init(GPT *g, uint64_t seed) {
             g->params[t->at + j] = (real)(t->mean + (t->std > 0 ? t->std * rng_normal(&r) : 0));
         }
     }
+    gpt_pack(g);
 }
 
 typedef struct {
@@ -843,16 +828,22 @@ typedef struct {
 } Layer;
 
 typedef struct {
-    real *memory;
+    int n_rows, *row;        // the rows of this part, counted from its first token
+    size_t *prob_at;         // (n_rows) where each row's probabilities start in prob
     Layer *layer;            // (L)
-    size_t *prob_at;         // (rows) where each row's probabilities start in prob
     real *out;               // (N, C) the residual stream at the end
     real *lnf, *meanf, *rstdf;
     real *logits;            // (N, V), then probabilities, then their gradient
     real *dx;                // (N, C) gradient of the residual stream
     real *dnorm;             // (N, C) of a layer norm's output
     real *dwide;             // (N, 4C) of what lies between
-    real *dprob;             // like prob
+    real *dprob;             // (T, T)
+} Part;
+
+// All parts. One for training, or with train = 0 a smaller one that cannot go back.
+typedef struct {
+    int n_parts, max_rows;   // max_rows: of one part
+    Part part[PARTS];
 } Acts;
 
 static real *take(real *memory, size_t *used, size_t n) {
@@ -861,9 +852,9 @@ static real *take(real *memory, size_t *used, size_t n) {
     return p;
 }
 
-// Share out memory (NULL: only count) for batches of N tokens and n_prob attention probabilities.
-static size_t acts_share(Acts *a, Config c, real *memory, size_t N, size_t n_prob, int train) {
-    size_t used = 0, C = (size_t)c.C;
+// Share out memory (NULL: only count) for up to N tokens in rows of up to T.
+static size_t part_share(Part *a, Config c, real *memory, size_t N, size_t T, int train) {
+    size_t used = 0, C = (size_t)c.C, n_prob = N * T * (size_t)c.NH;
     for (int l = 0; l < c.L; l++) {
         Layer *y = &a->layer[l];
         if (l > 0 && !train) {  // nothing goes back: every layer may use the first one's
@@ -893,94 +884,141 @@ static size_t acts_share(Acts *a, Config c, real *memory, size_t N, size_t n_pro
         a->dx = take(memory, &used, N * C);
         a->dnorm = take(memory, &used, N * C);
         a->dwide = take(memory, &used, N * 4 * C);
-        a->dprob = take(memory, &used, n_prob);
+        a->dprob = take(memory, &used, T * T);
     }
     return used;
 }
 
-// Activations for batches of up to n_rows rows of up to T tokens; train: with those for the way back.
-static Acts acts_new(Config c, int n_rows, int T, int train) {
-    Acts a = {.layer = alloc((size_t)c.L, sizeof(Layer), "activations"),
-              .prob_at = alloc((size_t)n_rows, sizeof(size_t), "activations")};
-    size_t N = (size_t)n_rows * T, n_prob = N * (size_t)T * c.NH;
-    a.memory = alloc(acts_share(&a, c, NULL, N, n_prob, train), sizeof(real), "activations");
-    acts_share(&a, c, a.memory, N, n_prob, train);
+// Activations for batches of up to n_rows rows of up to T tokens. train: with what the way back needs.
+static Acts acts_new(const GPT *g, int n_rows, int T, int train) {
+    Acts a = {.n_parts = train ? g->n_parts : PARTS};
+    a.max_rows = (n_rows + a.n_parts - 1) / a.n_parts;
+    size_t R = (size_t)a.max_rows;
+    for (int i = 0; i < a.n_parts; i++) {
+        Part *p = &a.part[i];
+        p->row = alloc(R + 1, sizeof(int), "activations");
+        p->prob_at = alloc(R, sizeof(size_t), "activations");
+        p->layer = alloc((size_t)g->c.L, sizeof(Layer), "activations");
+        size_t size = part_share(p, g->c, NULL, R * (size_t)T, (size_t)T, train);
+        part_share(p, g->c, alloc(size, sizeof(real), "activations"), R * (size_t)T, (size_t)T, train);
+    }
     return a;
 }
 
-// Run the batch's rows through the model. Writes logp (N) and, with a head, value (N): the head at each
-// token; either may be NULL, for not wanted.
-static void gpt_forward(const GPT *g, Acts *a, const Batch *b, real *logp, real *value) {
-    int N = b->n_tokens, C = g->c.C, L = g->c.L;
+// The forward pass of some rows of a batch: see gpt_forward.
+static void part_forward(const GPT *g, Part *a, const Batch *b, int first, int n_rows, real *logp,
+                         real *value) {
+    int lo = b->row[first], N = b->row[first + n_rows] - lo, C = g->c.C, L = g->c.L;
+    const int *token = b->token + lo, *row = a->row;
     size_t at = 0;
-    for (int r = 0; r < b->n_rows; r++) {
-        size_t T = (size_t)(b->row[r + 1] - b->row[r]);
+    a->n_rows = n_rows;
+    for (int r = 0; r <= n_rows; r++) { a->row[r] = b->row[first + r] - lo; }
+    for (int r = 0; r < n_rows; r++) {
+        size_t T = (size_t)(row[r + 1] - row[r]);
         a->prob_at[r] = at;
         at += (size_t)g->c.NH * T * T;
     }
-    embed_forward(a->layer[0].in, param(g, WTE, 0), param(g, WPE, 0), b->token, b->row, b->n_rows, C);
+    embed_forward(a->layer[0].in, param(g, WTE, 0), param(g, WPE, 0), token, row, n_rows, C);
     for (int l = 0; l < L; l++) {
         Layer *y = &a->layer[l];
         real *out = l + 1 < L ? a->layer[l + 1].in : a->out;
         layernorm_forward(y->ln1, y->mean1, y->rstd1, y->in, param(g, LN1W, l), param(g, LN1B, l), N, C);
-        linear_forward(y->qkv, NONE, y->ln1, param(g, QKVW, l), param(g, QKVB, l), N, C, 3 * C);
-        attention_forward(y->att, y->prob, a->prob_at, y->qkv, b->row, b->n_rows, C, g->c.NH);
-        linear_forward(y->mid, rows(y->in, C), y->att, param(g, PROJW, l), param(g, PROJB, l),
-                       N, C, C);
+        linear_forward(y->qkv, NONE, y->ln1, packed_at(g, QKVW, l), param(g, QKVB, l), N, C, 3 * C);
+        attention_forward(y->att, y->prob, a->prob_at, y->qkv, row, n_rows, C, g->c.NH);
+        linear_forward(y->mid, rows(y->in, C), y->att, packed_at(g, PROJW, l), param(g, PROJB, l), N, C, C);
         layernorm_forward(y->ln2, y->mean2, y->rstd2, y->mid, param(g, LN2W, l), param(g, LN2B, l), N, C);
-        linear_forward(y->fc, NONE, y->ln2, param(g, FCW, l), param(g, FCB, l), N, C, 4 * C);
+        linear_forward(y->fc, NONE, y->ln2, packed_at(g, FCW, l), param(g, FCB, l), N, C, 4 * C);
         gelu_forward(y->gelu, y->fc, N, 4 * C);
-        linear_forward(out, rows(y->mid, C), y->gelu, param(g, FCPROJW, l),
-                       param(g, FCPROJB, l), N, 4 * C, C);
+        linear_forward(out, rows(y->mid, C), y->gelu, packed_at(g, FCPROJW, l), param(g, FCPROJB, l),
+                       N, 4 * C, C);
     }
     layernorm_forward(a->lnf, a->meanf, a->rstdf, a->out, param(g, LNFW, 0), param(g, LNFB, 0), N, C);
     if (logp) {
-        linear_forward(a->logits, NONE, a->lnf, param(g, WTE, 0), NULL, N, C, g->c.V);
-        logp_forward(logp, a->logits, b->token, b->row, b->n_rows, g->c.V);
+        linear_forward(a->logits, NONE, a->lnf, packed_at(g, WTE, 0), NULL, N, C, g->c.V);
+        logp_forward(logp + lo, a->logits, token, row, n_rows, g->c.V);
     }
-    if (value) {
-        linear_forward(value, NONE, a->lnf, param(g, HEADW, 0), param(g, HEADB, 0), N, C, 1);
+    for (int i = 0; value && i < N; i++) {
+        value[lo + i] = dot(a->lnf + (size_t)i * C, param(g, HEADW, 0), C) + *param(g, HEADB, 0);
     }
+}
+
+// Run the batch's rows through the model. Writes logp (N) and, with a head, value (N): the head at each
+// token; either may be NULL, for not wanted. A batch of more rows than `a` holds cannot go back.
+static void gpt_forward(const GPT *g, Acts *a, const Batch *b, real *logp, real *value) {
+    #pragma omp parallel for schedule(dynamic, 1)
+    for (int p = 0; p < a->n_parts; p++) {
+        int first = (int)((long long)b->n_rows * p / a->n_parts);
+        int end = (int)((long long)b->n_rows * (p + 1) / a->n_parts);
+        for (int r = first; r == first || r < end; r += a->max_rows) {
+            part_forward(g, &a->part[p], b, r, min_int(a->max_rows, end - r), logp, value);
+        }
+    }
+}
+
+// The backward pass of the rows that part_forward ran; adds to the gradients of part number p.
+static void part_backward(GPT *g, int p, Part *a, const Batch *b, int first, const real *dlogp,
+                          const real *dvalue) {
+    int N = a->row[a->n_rows], C = g->c.C, lo = b->row[first];
+    const int *token = b->token + lo;
+    real *sums = g->grads + (size_t)p * g->n_params;
+    memset(a->dx, 0, (size_t)N * C * sizeof(real));
+    memset(a->dnorm, 0, (size_t)N * C * sizeof(real));
+    if (dlogp) {
+        logp_backward(a->logits, dlogp + lo, token, a->row, a->n_rows, g->c.V);
+        linear_backward(a->dnorm, grad(g, sums, WTE, 0), NULL, a->logits, a->lnf, param(g, WTE, 0), N, C,
+                        g->c.V);
+    }
+    for (int i = 0; dvalue && i < N; i++) {
+        const real *w = param(g, HEADW, 0), *x = a->lnf + (size_t)i * C, d = dvalue[lo + i];
+        real *dw = grad(g, sums, HEADW, 0), *dx = a->dnorm + (size_t)i * C;
+        for (int j = 0; j < C; j++) {
+            dw[j] += d * x[j];
+            dx[j] += d * w[j];
+        }
+        *grad(g, sums, HEADB, 0) += d;
+    }
+    layernorm_backward(a->dx, grad(g, sums, LNFW, 0), grad(g, sums, LNFB, 0), a->dnorm, a->out,
+                       param(g, LNFW, 0), a->meanf, a->rstdf, N, C);
+    for (int l = g->c.L - 1; l >= 0; l--) {
+        Layer *y = &a->layer[l];
+        linear_backward(a->dwide, grad(g, sums, FCPROJW, l), grad(g, sums, FCPROJB, l), a->dx, y->gelu,
+                        param(g, FCPROJW, l), N, 4 * C, C);
+        gelu_backward(a->dwide, y->fc, N, 4 * C);
+        linear_backward(a->dnorm, grad(g, sums, FCW, l), grad(g, sums, FCB, l), a->dwide, y->ln2,
+                        param(g, FCW, l), N, C, 4 * C);
+        layernorm_backward(a->dx, grad(g, sums, LN2W, l), grad(g, sums, LN2B, l), a->dnorm, y->mid,
+                           param(g, LN2W, l), y->mean2, y->rstd2, N, C);
+        linear_backward(a->dnorm, grad(g, sums, PROJW, l), grad(g, sums, PROJB, l), a->dx, y->att,
+                        param(g, PROJW, l), N, C, C);
+        attention_backward(a->dwide, a->dprob, a->dnorm, y->prob, a->prob_at, y->qkv, a->row, a->n_rows,
+                           C, g->c.NH);
+        linear_backward(a->dnorm, grad(g, sums, QKVW, l), grad(g, sums, QKVB, l), a->dwide, y->ln1,
+                        param(g, QKVW, l), N, C, 3 * C);
+        layernorm_backward(a->dx, grad(g, sums, LN1W, l), grad(g, sums, LN1B, l), a->dnorm, y->in,
+                           param(g, LN1W, l), y->mean1, y->rstd1, N, C);
+    }
+    embed_backward(grad(g, sums, WTE, 0), grad(g, sums, WPE, 0), a->dx, token, a->row, a->n_rows, C);
 }
 
 // Add to g->grads the gradient of a loss whose derivatives are dlogp and dvalue (N); either may be NULL.
 // Follows a gpt_forward of the same batch that wanted the same.
 static void gpt_backward(GPT *g, Acts *a, const Batch *b, const real *dlogp, const real *dvalue) {
-    int N = b->n_tokens, C = g->c.C;
-    size_t size = (size_t)N * C * sizeof(real);
-    memset(a->dx, 0, size);
-    memset(a->dnorm, 0, size);
-    if (dlogp) {
-        logp_backward(a->logits, dlogp, b->token, b->row, b->n_rows, g->c.V);
-        linear_backward(a->dnorm, grad(g, WTE, 0), NULL, a->logits, a->lnf, param(g, WTE, 0),
-                        N, C, g->c.V);
+    enum { CHUNK = 4096 };
+    #pragma omp parallel for schedule(dynamic, 1)
+    for (int p = 0; p < a->n_parts; p++) {
+        int first = (int)((long long)b->n_rows * p / a->n_parts);
+        part_backward(g, p, &a->part[p], b, first, dlogp, dvalue);
     }
-    if (dvalue) {
-        linear_backward(a->dwide, grad(g, HEADW, 0), grad(g, HEADB, 0), dvalue, a->lnf,
-                        param(g, HEADW, 0), N, C, 1);
-        for (size_t i = 0; i < (size_t)N * C; i++) { a->dnorm[i] += a->dwide[i]; }
+    #pragma omp parallel for
+    for (size_t at = 0; at < g->n_params; at += CHUNK) {
+        size_t n = g->n_params - at < CHUNK ? g->n_params - at : CHUNK;
+        real *total = g->grads + at;
+        for (int p = 1; p < a->n_parts; p++) {
+            real *part = total + (size_t)p * g->n_params;
+            for (size_t i = 0; i < n; i++) { total[i] += part[i]; }
+            memset(part, 0, n * sizeof(real));
+        }
     }
-    layernorm_backward(a->dx, grad(g, LNFW, 0), grad(g, LNFB, 0), a->dnorm, a->out, param(g, LNFW, 0),
-                       a->meanf, a->rstdf, N, C);
-    for (int l = g->c.L - 1; l >= 0; l--) {
-        Layer *y = &a->layer[l];
-        linear_backward(a->dwide, grad(g, FCPROJW, l), grad(g, FCPROJB, l), a->dx, y->gelu,
-                        param(g, FCPROJW, l), N, 4 * C, C);
-        gelu_backward(a->dwide, y->fc, N, 4 * C);
-        linear_backward(a->dnorm, grad(g, FCW, l), grad(g, FCB, l), a->dwide, y->ln2,
-                        param(g, FCW, l), N, C, 4 * C);
-        layernorm_backward(a->dx, grad(g, LN2W, l), grad(g, LN2B, l), a->dnorm, y->mid,
-                           param(g, LN2W, l), y->mean2, y->rstd2, N, C);
-        linear_backward(a->dnorm, grad(g, PROJW, l), grad(g, PROJB, l), a->dx, y->att,
-                        param(g, PROJW, l), N, C, C);
-        attention_backward(a->dwide, a->dprob, a->dnorm, y->prob, a->prob_at, y->qkv, b->row,
-                           b->n_rows, C, g->c.NH);
-        linear_backward(a->dnorm, grad(g, QKVW, l), grad(g, QKVB, l), a->dwide, y->ln1,
-                        param(g, QKVW, l), N, C, 3 * C);
-        layernorm_backward(a->dx, grad(g, LN1W, l), grad(g, LN1B, l), a->dnorm, y->in,
-                           param(g, LN1W, l), y->mean1, y->rstd1, N, C);
-    }
-    embed_backward(grad(g, WTE, 0), grad(g, WPE, 0), a->dx, b->token, b->row, b->n_rows, C);
 }
 
 // =================================================================================================
@@ -1002,7 +1040,7 @@ static double adamw(GPT *g, double lr, double max_norm, int step) {
     const real beta1 = (real)0.9, beta2 = (real)0.999;
     real scale = (real)(max_norm > 0 && norm > max_norm ? max_norm / norm : 1);
     real rate = (real)(lr / (1 - pow(0.9, step))), unbias = (real)(1 / (1 - pow(0.999, step)));
-    #pragma omp parallel for if (g->n_params > WORTH)
+    #pragma omp parallel for
     for (int i = 0; i < n_chunks; i++) {
         size_t at = (size_t)i * CHUNK, left = g->n_params - at;
         real *w = g->params + at, *d = g->grads + at, *m = g->m + at, *v = g->v + at;
@@ -1015,6 +1053,7 @@ static double adamw(GPT *g, double lr, double max_norm, int step) {
             d[j] = 0;
         }
     }
+    gpt_pack(g);
     return norm;
 }
 
@@ -1067,6 +1106,7 @@ static GPT gpt_load(const char *path, int head, int trainable) {
         g.params[i] = (real)x;
     }
     fclose(in.f);
+    gpt_pack(&g);
     return g;
 }
 
@@ -1330,7 +1370,6 @@ typedef struct {
 typedef struct {
     Config c;
     int n_slots, T, n_lanes, max_rows;
-    real *memory, *packed;
     Lane *lane;
     int *token, *length;  // (max_rows, T), (max_rows)
     real *logp;           // (max_rows, T)
@@ -1352,25 +1391,17 @@ static size_t lane_share(Lane *w, Config c, size_t S, size_t T, real *memory) {
     return used;
 }
 
-// Room for K rows of weights that give N outputs, in whole panels.
-static size_t packed_size(int N, int K) {
-    return (size_t)((N + TILE_N - 1) / TILE_N * TILE_N) * (size_t)K;
-}
-
 static Sampler sampler_new(Config c, int max_rows, int T) {
     Sampler s = {.c = c, .T = T, .max_rows = max_rows, .n_lanes = min_int(threads(), max_rows)};
     int share = (max_rows + s.n_lanes - 1) / s.n_lanes;
     s.n_slots = min_int(SLOTS, share);
     Lane probe;
     size_t each = lane_share(&probe, c, (size_t)s.n_slots, (size_t)T, NULL);
-    s.memory = alloc(each * (size_t)s.n_lanes, sizeof(real), "the sampler's keys and values");
+    real *memory = alloc(each * (size_t)s.n_lanes, sizeof(real), "the sampler's keys and values");
     s.lane = alloc((size_t)s.n_lanes, sizeof(Lane), "the sampler");
     for (int i = 0; i < s.n_lanes; i++) {
-        lane_share(&s.lane[i], c, (size_t)s.n_slots, (size_t)T, s.memory + each * (size_t)i);
+        lane_share(&s.lane[i], c, (size_t)s.n_slots, (size_t)T, memory + each * (size_t)i);
     }
-    s.packed = alloc((size_t)c.L * (packed_size(3 * c.C, c.C) + packed_size(c.C, c.C)
-                                    + packed_size(4 * c.C, c.C) + packed_size(c.C, 4 * c.C))
-                     + packed_size(c.V, c.C), sizeof(real), "packed weights");
     s.token = alloc((size_t)max_rows * T, sizeof(int), "sampled rows");
     s.logp = alloc((size_t)max_rows * T, sizeof(real), "sampled rows");
     s.length = alloc((size_t)max_rows, sizeof(int), "sampled rows");
@@ -1427,18 +1458,9 @@ static void attention_step(const Sampler *s, Lane *w, int layer) {
     }
 }
 
-// y (n, N) = init + bias + x (n, K) w^T, with w^T at *packed, which moves on past it.
-static void linear_step(real *y, const real *init, const real *bias, const real *x, real **packed,
-                        int n, int K, int N) {
-    Matrix to = rows(y, N);
-    multiply_packed(to, init ? rows(init, N) : NONE, bias, rows(x, K), *packed, n, N, K);
-    *packed += packed_size(N, K);
-}
-
 // gpt_forward for one new token of each row under way. Writes w->logits (n, V) of the next.
 static void gpt_step(const GPT *g, const Sampler *s, Lane *w) {
     int n = w->n, C = g->c.C;
-    real *packed = s->packed;
     for (int i = 0; i < n; i++) {
         const real *te = param(g, WTE, 0) + (size_t)w->slot[i].token * (size_t)C;
         const real *pe = param(g, WPE, 0) + (size_t)w->slot[i].position * (size_t)C;
@@ -1446,16 +1468,17 @@ static void gpt_step(const GPT *g, const Sampler *s, Lane *w) {
     }
     for (int l = 0; l < g->c.L; l++) {
         layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LN1W, l), param(g, LN1B, l), n, C);
-        linear_step(w->qkv, NULL, param(g, QKVB, l), w->norm, &packed, n, C, 3 * C);
+        linear_forward(w->qkv, NONE, w->norm, packed_at(g, QKVW, l), param(g, QKVB, l), n, C, 3 * C);
         attention_step(s, w, l);
-        linear_step(w->x, w->x, param(g, PROJB, l), w->att, &packed, n, C, C);
+        linear_forward(w->x, rows(w->x, C), w->att, packed_at(g, PROJW, l), param(g, PROJB, l), n, C, C);
         layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LN2W, l), param(g, LN2B, l), n, C);
-        linear_step(w->fc, NULL, param(g, FCB, l), w->norm, &packed, n, C, 4 * C);
+        linear_forward(w->fc, NONE, w->norm, packed_at(g, FCW, l), param(g, FCB, l), n, C, 4 * C);
         gelu_forward(w->fc, w->fc, n, 4 * C);
-        linear_step(w->x, w->x, param(g, FCPROJB, l), w->fc, &packed, n, 4 * C, C);
+        linear_forward(w->x, rows(w->x, C), w->fc, packed_at(g, FCPROJW, l), param(g, FCPROJB, l),
+                       n, 4 * C, C);
     }
     layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LNFW, 0), param(g, LNFB, 0), n, C);
-    linear_step(w->logits, NULL, NULL, w->norm, &packed, n, C, g->c.V);
+    linear_forward(w->logits, NONE, w->norm, packed_at(g, WTE, 0), NULL, n, C, g->c.V);
 }
 
 static int descending(const void *a, const void *b) {
@@ -1498,16 +1521,7 @@ static int draw(real *logits, real *scratch, int V, const Sampling *how, Rng *rn
 // sampled. A row ends with how->eot, or where it has how->T tokens.
 static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, const Sampling *how,
                     Batch *out) {
-    int C = g->c.C, V = g->c.V, T = s->T, n_rows = prompts->n_rows * n_each;
-    const struct { int tensor, N, K; } weights[] = {
-        {QKVW, 3 * C, C}, {PROJW, C, C}, {FCW, 4 * C, C}, {FCPROJW, C, 4 * C}};
-    real *p = s->packed;
-    for (int i = 0; i < 4 * g->c.L; i++) {
-        int N = weights[i % 4].N, K = weights[i % 4].K;
-        pack(p, turned(param(g, weights[i % 4].tensor, i / 4), K), K, N);
-        p += packed_size(N, K);
-    }
-    pack(p, turned(param(g, WTE, 0), C), C, V);
+    int V = g->c.V, T = s->T, n_rows = prompts->n_rows * n_each;
     #pragma omp parallel for schedule(static, 1)
     for (int i = 0; i < s->n_lanes; i++) {
         Lane *w = &s->lane[i];
@@ -1859,20 +1873,6 @@ typedef struct {
 
 enum { EVAL_BANDIT = 512, PROBE_PAIRS = 128 };
 
-// gpt_forward for a batch of any size, a few rows at a time.
-static void logp_of(const GPT *g, Acts *a, int rows_at_once, const Batch *b, real *logp) {
-    int *row = alloc((size_t)rows_at_once + 1, sizeof(int), "a batch");
-    for (int r = 0; r < b->n_rows; r += rows_at_once) {
-        Batch part = *b;
-        part.n_rows = min_int(rows_at_once, b->n_rows - r);
-        part.row = row;
-        for (int i = 0; i <= part.n_rows; i++) { row[i] = b->row[r + i] - b->row[r]; }
-        part.n_tokens = row[part.n_rows];
-        part.token = b->token + b->row[r];
-        gpt_forward(g, a, &part, logp + b->row[r], NULL);
-    }
-}
-
 static int step_rows(const Run *run) {
     return run->o->batch * run->o->n;
 }
@@ -1900,8 +1900,8 @@ static void collect(Run *run, const GPT *from, int n_prompts, int round) {
     const Options *o = run->o;
     sample_rows(run, from, &run->prompts, n_prompts, o->n, (uint64_t)round + 1000, b);
     run->queries += b->n_rows;
-    if (run->method->old || o->kl > 0) { logp_of(from, &run->acts, step_rows(run), b, b->old_logp); }
-    if (run->method->ref || o->kl > 0) { logp_of(&run->ref, &run->acts, step_rows(run), b, b->ref_logp); }
+    if (run->method->old || o->kl > 0) { gpt_forward(from, &run->acts, b, b->old_logp, NULL); }
+    if (run->method->ref || o->kl > 0) { gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL); }
     for (int r = 0; r < b->n_rows && o->kl > 0; r++) {  // r - kl log pi/pi_ref, at collection
         b->reward[r] -= o->kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
     }
@@ -1969,8 +1969,8 @@ static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,
 static void evaluate(Run *run, int step) {
     Batch *b = &run->eval, *probe = &run->probe;
     sample_rows(run, &run->policy, &run->eval_prompts, EVAL_BANDIT, 1, (uint64_t)step << 32 | 1, b);
-    logp_of(&run->policy, &run->acts, step_rows(run), b, b->logp);
-    logp_of(&run->ref, &run->acts, step_rows(run), b, b->ref_logp);
+    gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
+    gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
     double gold = 0, kl = 0, entropy = 0, length = 0, distinct = 0, count[BANDIT_TOKENS] = {0}, tokens = 0;
     for (int r = 0; r < b->n_rows; r++) {
         int n = b->row[r + 1] - b->start[r], seen = 0;
@@ -1985,7 +1985,7 @@ static void evaluate(Run *run, int step) {
         distinct += (double)!seen / b->n_rows;
         for (int i = b->start[r]; i < b->row[r + 1]; i++, tokens++) { count[b->token[i]]++; }
     }
-    logp_of(&run->policy, &run->acts, step_rows(run), probe, probe->logp);
+    gpt_forward(&run->policy, &run->acts, probe, probe->logp, NULL);
     double chosen = 0, rejected = 0, margin = 0, accuracy = 0;
     for (int p = 0; p < probe->n_pairs; p++) {
         int won = probe->pair[p].won, lost = probe->pair[p].lost;
@@ -2028,7 +2028,7 @@ static void make_probe(Run *run) {
     sample_rows(run, &run->ref, &run->eval_prompts, 2 * PROBE_PAIRS, 2, 2, b);
     make_pairs(b);
     b->n_pairs = min_int(b->n_pairs, PROBE_PAIRS);
-    logp_of(&run->ref, &run->acts, step_rows(run), b, b->ref_logp);
+    gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
 }
 
 // The most that imitation of fixed data can earn: the mean reward of the responses, weighted as the
@@ -2095,7 +2095,7 @@ static GPT bandit_reference(int len, uint64_t seed) {
     enum { STEPS = 300, ROWS = 256 };
     GPT g = gpt_new((Config){len + 1, BANDIT_TOKENS, 3, 3, 48, BANDIT_TOKENS}, 0, 1);
     gpt_init(&g, seed);
-    Acts a = acts_new(g.c, ROWS, len + 1, 1);
+    Acts a = acts_new(&g, ROWS, len + 1, 1);
     Batch b = batch_new(ROWS, ROWS * (len + 1), 1);
     Rng r = rng_stream(seed, 'd', 0);
     double p[BANDIT_TOKENS];
@@ -2132,7 +2132,7 @@ static void softmax_of(const double *logit, double *p) {
 
 static double kl_divergence(const double *p, const double *q) {
     double kl = 0;
-    for (int i = 0; i < BINS; i++) { kl += p[i] > 0 ? p[i] * log(p[i] / q[i]) : 0; }
+    for (int i = 0; i < BINS; i++) { kl += p[i] * log(p[i] / q[i]); }
     return kl;
 }
 
@@ -2158,14 +2158,14 @@ static int descend(const double *q0, const double *t, int reverse, double lr, co
     for (int step = 0; step < KL_STEPS; step++) {
         softmax_of(logit, p);
         double kl = kl_divergence(p, t), left = total_variation(p, t);
-        if (left > 0.1 * start) { arrived = step + 1; }
+        if (!(left <= 0.1 * start)) { arrived = step + 1; }
         if (f && (step < 100 || step % 100 == 0)) {
             fprintf(f, "%s,%s,%g,%d,%.6g,%.6g,%.6g", name, reverse ? "reverse" : "forward", lr, step,
                     left, kl_divergence(t, p), kl);
             for (int i = 0; i < BINS; i++) { fprintf(f, ",%.6g", p[i]); }
             fputc('\n', f);
         }
-        if (!isfinite(kl)) { return KL_STEPS; }
+        if (!isfinite(kl)) { return KL_STEPS; }  // thrown too far
         if (step - arrived >= SETTLED) { return arrived; }
         for (int i = 0; i < BINS; i++) {
             logit[i] -= lr * (reverse ? p[i] * (log(p[i] / t[i]) - kl) : p[i] - t[i]);
@@ -2332,9 +2332,7 @@ static double corpus_loss(const GPT *g, Acts *a, Batch *b, const Corpus *c, int 
     int tokens = 0, n = min_int(c->n_docs, 500);
     for (int d = 0; d < n;) {
         batch_clear(b);
-        for (; d < n && b->n_rows < b->max_rows; d++) {
-            batch_add_story(b, c, d, eot, g->c.maxT);
-        }
+        for (; d < n && b->n_rows < b->max_rows; d++) { batch_add_story(b, c, d, eot, g->c.maxT); }
         gpt_forward(g, a, b, b->logp, NULL);
         total += mean_nll(b) * (b->n_tokens - b->n_rows);
         tokens += b->n_tokens - b->n_rows;
@@ -2373,7 +2371,7 @@ static void command_sft(const Options *o) {
     Config c = {o->T, t.V, o->L, o->NH, o->C, t.V};
     GPT g = gpt_new(c, 0, 1);
     gpt_init(&g, (uint64_t)o->seed);
-    Acts a = acts_new(c, o->batch, c.maxT, 1);
+    Acts a = acts_new(&g, o->batch, c.maxT, 1);
     Batch b = batch_new(o->batch, o->batch * c.maxT, 1);
     Output log = {0};
     if (o->log) {
@@ -2483,7 +2481,7 @@ static void command_score(const Options *o) {
     require("-m MODEL", o->model);
     Tokenizer t = {0};
     GPT g = o->text ? load_with_tokenizer(o, &t) : gpt_load(o->model, 0, 0);
-    Acts a = acts_new(g.c, 1, g.c.maxT, 0);
+    Acts a = acts_new(&g, 1, g.c.maxT, 0);
     Batch b = batch_new(1, g.c.maxT, 1);
     if (o->text) {
         int n, *id = encode_row(&t, o->text, g.c.maxT, &n);
@@ -2518,7 +2516,7 @@ static void command_bench(const Options *o) {
     GPT g = gpt_new(c, 0, 1);
     gpt_init(&g, 1);
     int B = o->batch, n = B * o->T;
-    Acts a = acts_new(c, B, o->T, 1);
+    Acts a = acts_new(&g, B, o->T, 1);
     Batch b = batch_new(B, n, 1), start = batch_new(B, B, 1), out = batch_new(B, n, 1);
     Rng r = rng_stream(1, 'b', 0);
     int *row = alloc((size_t)o->T, sizeof(int), "a row");
@@ -2564,6 +2562,7 @@ static GPT bandit_load(const Options *o) {
 static GPT gpt_copy(const GPT *from, int head) {
     GPT g = gpt_new(from->c, head, 1);
     memcpy(g.params, from->params, (g.n_params < from->n_params ? g.n_params : from->n_params) * sizeof(real));
+    gpt_pack(&g);
     return g;
 }
 
@@ -2612,7 +2611,7 @@ static void command_tune(const Options *given) {
     if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o.method, misfit); }
     run.ref = o.model ? bandit_load(&o) : bandit_reference(o.len, (uint64_t)o.seed);
     run.policy = gpt_copy(&run.ref, 0);
-    run.acts = acts_new(run.policy.c, step_rows(&run), run.T, 1);
+    run.acts = acts_new(&run.policy, step_rows(&run), run.T, 1);
     run.step = batch_new(step_rows(&run), step_rows(&run) * run.T, o.n);
     run.eval_prompts = batch_new(EVAL_BANDIT, EVAL_BANDIT * run.T, 1);
     run.eval = batch_new(EVAL_BANDIT, EVAL_BANDIT * run.T, 1);

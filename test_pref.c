@@ -71,20 +71,18 @@ static void test_matmul(void) {
         size_t m = (size_t)M, n = (size_t)N, k = (size_t)K;
         real *a = alloc(m * k, sizeof *a, "test"), *b = alloc(k * n, sizeof *b, "test");
         real *c = alloc(m * n, sizeof *c, "test"), *init = alloc(m * n, sizeof *init, "test");
-        real *bias = alloc(n, sizeof *bias, "test");
         fill(a, m * k, &r);
         fill(b, k * n, &r);
         fill(init, m * n, &r);
-        fill(bias, n, &r);
         for (int layout = 0; layout < 8; layout++) {
             Matrix A = layout & 1 ? turned(a, m) : rows(a, k), B = layout & 2 ? turned(b, k) : rows(b, n);
             int extra = layout & 4;
             memcpy(c, init, m * n * sizeof *c);
-            matmul(rows(c, n), extra ? rows(c, n) : NONE, extra ? bias : NULL, A, B, M, N, K);
+            matmul(rows(c, n), extra ? rows(c, n) : NONE, A, B, M, N, K);
             double worst = 0;
             for (size_t i = 0; i < m; i++) {
                 for (size_t j = 0; j < n; j++) {
-                    double x = extra ? (double)init[i * n + j] + (double)bias[j] : 0;
+                    double x = extra ? (double)init[i * n + j] : 0;
                     for (size_t l = 0; l < k; l++) {
                         x += (double)A.x[i * A.rs + l * A.cs] * (double)B.x[l * B.rs + j * B.cs];
                     }
@@ -110,12 +108,13 @@ static GPT oracle_gpt(void) {
             g.params[t->at + i] = (real)(0.3 * sin(1.7 * k + 0.31 * (double)i) + t->mean);
         }
     }
+    gpt_pack(&g);
     return g;
 }
 
 static Batch oracle_batch(void) {
     const int lengths[] = {12, 5, 9, 1};
-    Batch b = batch_new(4, 27);
+    Batch b = batch_new(4, 27, 1);
     for (int r = 0; r < 4; r++) {
         int row[12];
         for (int j = 0, i = b.n_tokens; j < lengths[r]; j++, i++) {
@@ -143,7 +142,7 @@ static double oracle_loss(const GPT *g, Acts *a, Batch *b) {
 static void test_gpt_against_oracle(void) {
     double tolerance = is_double() ? 1e-10 : 1e-4;
     GPT g = oracle_gpt();
-    Acts a = acts_new(g.c, 4, g.c.maxT, 1);
+    Acts a = acts_new(&g, 4, g.c.maxT, 1);
     Batch b = oracle_batch();
     near(oracle_loss(&g, &a, &b), ORACLE_L, tolerance, "loss");
     for (int i = 0; i < b.n_tokens; i++) {
@@ -177,7 +176,7 @@ static void test_gpt_gradients(void) {
         return;
     }
     GPT g = oracle_gpt();
-    Acts a = acts_new(g.c, 4, g.c.maxT, 1);
+    Acts a = acts_new(&g, 4, g.c.maxT, 1);
     Batch b = oracle_batch();
     oracle_loss(&g, &a, &b);
     gpt_backward(&g, &a, &b, b.dlogp, b.dvalue);
@@ -186,8 +185,10 @@ static void test_gpt_gradients(void) {
         for (size_t i = g.tensor[k].at; i < g.tensor[k].at + g.tensor[k].size; i++) {
             real w = g.params[i];
             g.params[i] = w + (real)h;
+            gpt_pack(&g);
             double up = oracle_loss(&g, &a, &b);
             g.params[i] = w - (real)h;
+            gpt_pack(&g);
             double down = oracle_loss(&g, &a, &b);
             g.params[i] = w;
             worst = fmax(worst, fabs((up - down) / (2 * h) - (double)g.grads[i]));
@@ -253,7 +254,9 @@ enum { LIN_N = 5, LIN_C = 7, LIN_OC = 9 };  // x holds the input, then w, then t
 
 static void linear_y(real *y, const real *x) {
     const real *w = x + LIN_N * LIN_C;
-    linear_forward(y, NONE, x, w, w + LIN_OC * LIN_C, LIN_N, LIN_C, LIN_OC);
+    real packed[512];
+    pack(packed, turned(w, LIN_C), LIN_C, LIN_OC);
+    linear_forward(y, NONE, x, packed, w + LIN_OC * LIN_C, LIN_N, LIN_C, LIN_OC);
 }
 
 static void linear_dx(real *dx, const real *dy, const real *x) {
@@ -271,7 +274,7 @@ static void attention_y(real *y, const real *x) {
 }
 
 static void attention_dx(real *dx, const real *dy, const real *x) {
-    real y[8 * ATT_C], prob[52], dprob[52];
+    real y[8 * ATT_C], prob[52], dprob[16];
     attention_forward(y, prob, ATT_PROB_AT, x, ATT_ROWS, 3, ATT_C, 2);
     attention_backward(dx, dprob, dy, prob, ATT_PROB_AT, x, ATT_ROWS, 3, ATT_C, 2);
 }
@@ -289,8 +292,8 @@ static void test_layers(void) {
 static void test_row_alone(void) {
     GPT g = gpt_new((Config){40, 50, 2, 3, 48, 50}, 0, 0);
     gpt_init(&g, 5);
-    Acts a = acts_new(g.c, 9, 40, 0);
-    Batch all = batch_new(9, 360), one = batch_new(1, 40);
+    Acts a = acts_new(&g, 9, 40, 0);
+    Batch all = batch_new(9, 360, 1), one = batch_new(1, 40, 1);
     Rng r = rng_stream(3, 'r', 0);
     for (int k = 0; k < 9; k++) {
         int row[40], n = 2 + rng_below(&r, 39);
@@ -319,13 +322,14 @@ static GPT sharp_gpt(Config c) {
     for (size_t i = 0; i < g.n_params; i++) {
         g.params[i] *= g.params[i] == 1 ? 1 : 8;
     }
+    gpt_pack(&g);
     return g;
 }
 
 // More rows than slots, prompts of different lengths, an end-of-text: logp as the forward pass has it.
 static void test_sampler_logp(void) {
     GPT g = sharp_gpt((Config){33, 40, 2, 3, 24, 40});
-    Batch prompts = batch_new(30, 300), out = batch_new(180, 180 * 33);
+    Batch prompts = batch_new(30, 300, 1), out = batch_new(180, 180 * 33, 1);
     Rng r = rng_stream(4, 's', 0);
     for (int k = 0; k < 30; k++) {
         int row[10], n = 1 + rng_below(&r, 10);
@@ -337,7 +341,7 @@ static void test_sampler_logp(void) {
     Sampler s = sampler_new(g.c, 180, 33);
     Sampling how = {.T = 33, .eot = 3, .temperature = 1, .seed = 9};
     rollout(&g, &s, &prompts, 6, &how, &out);
-    Acts a = acts_new(g.c, 180, 33, 0);
+    Acts a = acts_new(&g, 180, 33, 0);
     real *logp = alloc(180 * 33, sizeof(real), "test");
     gpt_forward(&g, &a, &out, logp, NULL);
     double worst = 0;
@@ -364,8 +368,8 @@ static void test_sampler_frequencies(void) {
     enum { V = 5, ROWS = 20000 };
     GPT g = sharp_gpt((Config){3, V, 1, 2, 8, V});
     Sampler s = sampler_new(g.c, ROWS, 3);
-    Batch prompt = batch_new(1, 1), out = batch_new(ROWS, 3 * ROWS), exact = batch_new(V * V, 3 * V * V);
-    Acts a = acts_new(g.c, V * V, 3, 0);
+    Batch prompt = batch_new(1, 1, 1), out = batch_new(ROWS, 3 * ROWS, 1), exact = batch_new(V * V, 3 * V * V, 1);
+    Acts a = acts_new(&g, V * V, 3, 0);
     batch_add(&prompt, (int[]){0}, 1, 1);
     for (int i = 0; i < V * V; i++) {
         batch_add(&exact, (int[]){0, i / V, i % V}, 3, 1);
@@ -441,8 +445,8 @@ static void test_threads(void) {
         GPT g = gpt_new((Config){24, 60, 2, 4, 64, 60}, 0, 1);
         gpt_init(&g, 3);
         Sampler s = sampler_new(g.c, 150, 24);
-        Batch start = batch_new(1, 1), out = batch_new(150, 150 * 24);
-        Acts a = acts_new(g.c, 150, 24, 1);
+        Batch start = batch_new(1, 1, 1), out = batch_new(150, 150 * 24, 1);
+        Acts a = acts_new(&g, 150, 24, 1);
         batch_add(&start, (int[]){0}, 1, 1);
         Sampling how = {.T = 24, .eot = 1, .temperature = 1, .seed = 2};
         for (int step = 1; step <= 3; step++) {
