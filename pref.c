@@ -2149,10 +2149,15 @@ static void bump(double *p, double center, double width, double floor_mass) {
     for (int i = 0; i < BINS; i++) { p[i] = (1 - floor_mass) * p[i] / total + floor_mass / BINS; }
 }
 
+// d = the gradient on the logits of p = softmax(logit), which lies at KL(p || t) = kl from t.
+static void kl_gradient(const double *p, const double *t, double kl, int reverse, double *d) {
+    for (int i = 0; i < BINS; i++) { d[i] = reverse ? p[i] * (log(p[i] / t[i]) - kl) : p[i] - t[i]; }
+}
+
 // Descend from q0 to t; returns the steps until no more than a tenth of the initial total variation is left,
 // and is not left again within SETTLED steps (KL_STEPS: never). f (or NULL): a row a step, thinned out.
 static int descend(const double *q0, const double *t, int reverse, double lr, const char *name, FILE *f) {
-    double logit[BINS], p[BINS], start = total_variation(q0, t);
+    double logit[BINS], p[BINS], d[BINS], start = total_variation(q0, t);
     int arrived = 0;
     for (int i = 0; i < BINS; i++) { logit[i] = log(q0[i]); }
     for (int step = 0; step < KL_STEPS; step++) {
@@ -2167,9 +2172,8 @@ static int descend(const double *q0, const double *t, int reverse, double lr, co
         }
         if (!isfinite(kl)) { return KL_STEPS; }  // thrown too far
         if (step - arrived >= SETTLED) { return arrived; }
-        for (int i = 0; i < BINS; i++) {
-            logit[i] -= lr * (reverse ? p[i] * (log(p[i] / t[i]) - kl) : p[i] - t[i]);
-        }
+        kl_gradient(p, t, kl, reverse, d);
+        for (int i = 0; i < BINS; i++) { logit[i] -= lr * d[i]; }
     }
     return KL_STEPS;
 }
@@ -2198,7 +2202,7 @@ static const struct {
      "tokenizer and stories"},
     {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "1500", "gradient steps"},
     {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "stories a step"},
-    {"sft", "--lr", "X", 'd', AT(lr), 0, 10, "0.003", "highest learning rate"},
+    {"sft", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.003", "highest learning rate"},
     {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps, or give --queries"},
     {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "responses collected in all (10000)"},
     {"tune", "--batch", "PROMPTS", 'i', AT(batch), 1, 65536, "10", "prompts a gradient step"},
@@ -2206,7 +2210,7 @@ static const struct {
     {"tune", "--collect", "PROMPTS", 'i', AT(collect), 1, 1e8, NULL,
      "prompts a collection, a multiple of --batch (--batch)"},
     {"tune", "--reuse", "T", 'i', AT(reuse), 1, 1e6, "10", "passes over each collection"},
-    {"tune", "--lr", "X", 'd', AT(lr), 0, 10, NULL, "learning rate (the method's, see below)"},
+    {"tune", "--lr", "X", 'd', AT(lr), 0, 1e6, NULL, "learning rate (the method's, see below)"},
     {"tune", "--beta", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "dpo: tie to the reference (0.1); rwr: "
      "temperature (1)"},
     {"tune", "--tau", "X", 'd', AT(tau), 1e-6, 1e6, "0.05", "ipo: margins are pulled to 1/(2 tau)"},

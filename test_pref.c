@@ -463,6 +463,309 @@ static void test_threads(void) {
     check(print[0] == print[1] && print[1] == print[2], "other bits with other numbers of threads");
 }
 
+// --- losses ----------------------------------------------------------------------------------------
+
+// The rows dev/oracle.py has: responses of 3, 2, 4 and 3 tokens after one prompt token each. at[i]: where
+// the i-th response token is.
+static Batch loss_batch(int at[12]) {
+    const int lengths[] = {3, 2, 4, 3};
+    Batch b = batch_new(4, 16, 4);
+    for (int r = 0, i = 0; r < 4; r++) {
+        for (int j = 0; j < lengths[r]; j++, i++) {
+            at[i] = b.n_tokens + 1 + j;
+            b.logp[at[i]] = (real)(-1.5 + 0.4 * sin(1.3 * i));
+            b.ref_logp[at[i]] = (real)(-1.4 + 0.3 * cos(0.9 * i));
+            b.old_logp[at[i]] = (real)((double)b.logp[at[i]] + 0.3 * sin(2.1 * i));
+        }
+        batch_add(&b, (int[]){0, 1, 2, 3, 4}, lengths[r] + 1, 1);
+    }
+    const Pair pairs[] = {{0, 1, 1}, {2, 3, 1}, {2, 1, 1}};
+    memcpy(b.pair, pairs, sizeof pairs);
+    b.n_pairs = 3;
+    const double advantage[] = {0.7, -1.1, 0.4, -0.2};
+    for (int r = 0; r < 4; r++) {
+        b.reward[r] = advantage[r];
+        for (int i = b.start[r]; i < b.row[r + 1]; i++) { b.advantage[i] = (real)advantage[r]; }
+    }
+    return b;
+}
+
+static const Options LOSS_OPTIONS = {.beta = 0.1, .tau = 0.05, .clip = 0.2, .neg = 1};
+
+static const Method *method(const char *name) {
+    return &METHODS[find("method", name, METHODS, N_METHODS, sizeof *METHODS)];
+}
+
+static double loss_of(const char *name, Batch *b, const Options *o) {
+    memset(b->dlogp, 0, (size_t)b->n_tokens * sizeof(real));
+    return method(name)->loss(b, o);
+}
+
+static void check_loss(const char *name, Options o, double loss, const double *d) {
+    int at[12];
+    Batch b = loss_batch(at);
+    near(loss_of(name, &b, &o), loss, is_double() ? 1e-12 : 1e-5, name);
+    for (int i = 0; i < 12; i++) { near((double)b.dlogp[at[i]], d[i], is_double() ? 1e-12 : 1e-5, name); }
+}
+
+static void test_losses(void) {
+    Options o = LOSS_OPTIONS;
+    check_loss("dpo", o, ORACLE_DPO, ORACLE_DPO_D);
+    check_loss("ipo", o, ORACLE_IPO, ORACLE_IPO_D);
+    check_loss("ppo", o, ORACLE_PPO, ORACLE_PPO_D);
+    o.beta = 1;
+    check_loss("rwr", o, ORACLE_RWR, ORACLE_RWR_D);
+    o.ipo_mean = 1;
+    check_loss("ipo", o, ORACLE_IPO_MEAN, ORACLE_IPO_MEAN_D);
+    int at[12];
+    for (int m = 0; m < N_METHODS; m++) {  // every loss by finite differences of its own value
+        Batch b = loss_batch(at);
+        real d[16];
+        o = LOSS_OPTIONS;
+        loss_of(METHODS[m].name, &b, &o);
+        memcpy(d, b.dlogp, sizeof d);
+        double worst = 0, h = 1e-6;
+        for (int i = 0; i < 12 && is_double(); i++) {
+            real kept = b.logp[at[i]];
+            b.logp[at[i]] = kept + (real)h;
+            double up = loss_of(METHODS[m].name, &b, &o);
+            b.logp[at[i]] = kept - (real)h;
+            double down = loss_of(METHODS[m].name, &b, &o);
+            b.logp[at[i]] = kept;
+            worst = fmax(worst, fabs((up - down) / (2 * h) - (double)d[at[i]]));
+        }
+        check(worst < 1e-6, "%s: dlogp off by %g", METHODS[m].name, worst);
+        int down = 0;
+        for (int i = 0; i < b.n_tokens; i++) { down += d[i] > 0; }
+        check((down > 0) == (strcmp(METHODS[m].negative, "no") != 0),
+              "%s pushes %d tokens down", METHODS[m].name, down);
+        Run tuning = {.o = &o, .method = &METHODS[m]};
+        o.neg = 0;
+        weigh(&tuning, &b);
+        for (int i = 0; i < b.n_tokens; i++) {
+            check(b.dlogp[i] <= 0 && (d[i] > 0 || b.dlogp[i] == d[i]), "--neg 0: nothing is pushed down");
+        }
+    }
+    Batch b = loss_batch(at);  // by hand: the best is row 0; responses of 3 tokens
+    near(loss_of("bon", &b, &o), -((double)b.logp[1] + (double)b.logp[2] + (double)b.logp[3]), 1e-6, "bon");
+    check(b.dlogp[1] == -1 && b.dlogp[6] == 0, "bon pushes up the best alone");
+    near(loss_of("pref-ft", &b, &o), -(response_sum(&b, b.logp, 0) + 2 * response_sum(&b, b.logp, 2)) / 3,
+         1e-6, "pref-ft");
+    real large = 40;
+    for (int i = b.start[2]; i < b.row[3]; i++) { b.advantage[i] = large; }
+    check(rwr_weight(&b, 2, &o) == 20, "rwr's weights are capped");
+    memcpy(b.old_logp, b.logp, 16 * sizeof(real));  // the first step after collection
+    real ppo[16];
+    loss_of("ppo", &b, &o);
+    memcpy(ppo, b.dlogp, sizeof ppo);
+    loss_of("reinforce", &b, &o);
+    check(!memcmp(ppo, b.dlogp, sizeof ppo) && b.clip_frac == 0, "ppo's first step is reinforce's");
+}
+
+static void test_advantages(void) {
+    Batch b = batch_new(6, 12, 3);
+    const double reward[] = {1, 2, 6, 4, 4, 4}, loo[] = {-3, -1.5, 4.5, 0, 0, 0};
+    const double group[] = {-0.75592895, -0.37796447, 1.13389342, 0, 0, 0};
+    for (int r = 0; r < 6; r++) { batch_add(&b, (int[]){0, 1}, 2, 1); }
+    memcpy(b.reward, reward, sizeof reward);
+    for (int kind = NO_BASELINE; kind <= GROUP_BASELINE; kind++) {
+        advantages(&b, kind);
+        for (int r = 0; r < 6; r++) {
+            double expected = kind == NO_BASELINE ? reward[r] : kind == LEAVE_ONE_OUT ? loo[r] : group[r];
+            near((double)b.advantage[2 * r + 1], expected, 1e-6, BASELINES[kind]);
+        }
+    }
+    make_pairs(&b);
+    check(b.n_pairs == 3 && b.pair[0].won == 1 && b.pair[0].lost == 0 && b.pair[2].won == 2, "pairs");
+    Options o = LOSS_OPTIONS;
+    Run tuning = {.o = &o, .method = method("bon"), .data = b};
+    near(imitation_bound(&tuning), 5, 1e-6, "what imitation of the best earns");
+    tuning.method = method("sft");
+    near(imitation_bound(&tuning), 3.5, 1e-6, "what imitation of all earns");
+}
+
+// A policy one can enumerate: 4 tokens, responses of 2, so 16 responses; logits (4) of the first token and
+// (4, 4) of the second given the first.
+enum { WAYS = 16, LOGITS = 20 };
+
+static void table_policy(const double *logit, double log_first[4], double log_second[4][4]) {
+    for (int k = 0; k < 5; k++) {
+        double *out = k ? log_second[k - 1] : log_first, total = 0;
+        for (int i = 0; i < 4; i++) { total += exp(logit[4 * k + i]); }
+        for (int i = 0; i < 4; i++) { out[i] = logit[4 * k + i] - log(total); }
+    }
+}
+
+// d += weight * gradient of log pi(first token a) and log pi(second token b | a) on the logits
+static void table_gradient(const double *logit, int a, int b, double wa, double wb, double *d) {
+    double first[4], second[4][4];
+    table_policy(logit, first, second);
+    for (int i = 0; i < 4; i++) {
+        d[i] += wa * ((i == a) - exp(first[i]));
+        d[4 + 4 * a + i] += wb * ((i == b) - exp(second[a][i]));
+    }
+}
+
+static void table_logits(double *logit) {
+    for (int i = 0; i < LOGITS; i++) { logit[i] = sin(2.3 * i + 0.4); }
+}
+
+static double table_reward(int way) {
+    return cos(1.7 * way) + 0.1 * way;
+}
+
+// REINFORCE's estimate for every possible group of two responses, weighted by its probability, is the
+// gradient of the expected reward: for no baseline and for the mean of the others.
+static void test_unbiased(void) {
+    double logit[LOGITS], first[4], second[4][4], exact[LOGITS] = {0};
+    table_logits(logit);
+    table_policy(logit, first, second);
+    for (int y = 0; y < WAYS; y++) {
+        double p = exp(first[y / 4] + second[y / 4][y % 4]), w = -p * table_reward(y);
+        table_gradient(logit, y / 4, y % 4, w, w, exact);
+    }
+    Options o = LOSS_OPTIONS;
+    for (int kind = NO_BASELINE; kind <= LEAVE_ONE_OUT; kind++) {
+        double estimate[LOGITS] = {0}, worst = 0;
+        for (int pair = 0; pair < WAYS * WAYS; pair++) {
+            int way[] = {pair / WAYS, pair % WAYS};
+            double p = 1;
+            Batch b = {0};
+            static Batch kept;
+            kept = kept.row ? kept : batch_new(2, 6, 2);
+            b = kept;
+            for (int r = 0; r < 2; r++) {
+                batch_add(&b, (int[]){0, way[r] / 4, way[r] % 4}, 3, 1);
+                b.reward[r] = table_reward(way[r]);
+                p *= exp(first[way[r] / 4] + second[way[r] / 4][way[r] % 4]);
+            }
+            advantages(&b, kind);
+            loss_of("reinforce", &b, &o);
+            for (int r = 0; r < 2; r++) {
+                table_gradient(logit, way[r] / 4, way[r] % 4, p * (double)b.dlogp[3 * r + 1],
+                               p * (double)b.dlogp[3 * r + 2], estimate);
+            }
+        }
+        for (int i = 0; i < LOGITS; i++) { worst = fmax(worst, fabs(estimate[i] - exact[i])); }
+        check(worst < (is_double() ? 1e-14 : 1e-6), "%s: biased by %g", BASELINES[kind], worst);
+    }
+}
+
+// DPO on all pairs of the 16 responses, weighted by the Bradley-Terry probabilities of their rewards, ends at
+// pi_ref exp(r / beta) / Z.
+static void test_dpo_optimum(void) {
+    double ref[LOGITS], logit[LOGITS], first[4], second[4][4], best[WAYS], total = 0, worst = 0;
+    Options o = LOSS_OPTIONS;
+    o.beta = 0.5;
+    table_logits(ref);
+    table_policy(ref, first, second);
+    memcpy(logit, ref, sizeof ref);
+    Batch b = batch_new(WAYS, 3 * WAYS, 2 * WAYS);
+    for (int y = 0; y < WAYS; y++) {
+        batch_add(&b, (int[]){0, y / 4, y % 4}, 3, 1);
+        b.ref_logp[3 * y + 1] = (real)first[y / 4];
+        b.ref_logp[3 * y + 2] = (real)second[y / 4][y % 4];
+        total += best[y] = exp(first[y / 4] + second[y / 4][y % 4] + table_reward(y) / o.beta);
+    }
+    for (int i = 0; i < WAYS; i++) {  // both orders of each pair, each with its probability
+        for (int j = 0; j < WAYS; j++) {
+            double p = exp(log_sigmoid(table_reward(i) - table_reward(j)));
+            if (i != j) { b.pair[b.n_pairs++] = (Pair){i, j, p}; }
+        }
+    }
+    for (int step = 0; step < (is_double() ? 60000 : 5000); step++) {
+        double d[LOGITS] = {0};
+        table_policy(logit, first, second);
+        for (int y = 0; y < WAYS; y++) {
+            b.logp[3 * y + 1] = (real)first[y / 4];
+            b.logp[3 * y + 2] = (real)second[y / 4][y % 4];
+        }
+        loss_of("dpo", &b, &o);
+        for (int y = 0; y < WAYS; y++) {
+            table_gradient(logit, y / 4, y % 4, (double)b.dlogp[3 * y + 1], (double)b.dlogp[3 * y + 2], d);
+        }
+        for (int i = 0; i < LOGITS; i++) { logit[i] -= 20 * d[i]; }
+    }
+    table_policy(logit, first, second);
+    for (int y = 0; y < WAYS; y++) {
+        worst = fmax(worst, fabs(exp(first[y / 4] + second[y / 4][y % 4]) - best[y] / total));
+    }
+    check(worst < (is_double() ? 1e-8 : 1e-3), "dpo's optimum is missed by %g", worst);
+}
+
+// IPO on all pairs of a ranked group of N ends at h_i = (wins_i - losses_i) / (2 tau N).
+static void test_ipo_optimum(void) {
+    enum { N = 5 };
+    Options o = LOSS_OPTIONS;
+    Batch b = batch_new(N, 2 * N, N);
+    for (int r = 0; r < N; r++) {
+        batch_add(&b, (int[]){0, 1}, 2, 1);
+        b.reward[r] = (r * 3) % N;
+    }
+    make_pairs(&b);
+    for (int step = 0; step < 2000; step++) {
+        loss_of("ipo", &b, &o);
+        for (int r = 0; r < N; r++) { b.logp[2 * r + 1] -= b.dlogp[2 * r + 1]; }
+    }
+    for (int r = 0; r < N; r++) {
+        double wins = b.reward[r], losses = N - 1 - wins;
+        near(logratio(&b, r), (wins - losses) / (2 * o.tau * N), 1e-4, "ipo's optimum");
+    }
+}
+
+// --- tasks, and section 11 -----------------------------------------------------------------------------
+
+static void test_bandit(void) {
+    double p[BANDIT_TOKENS], total = 0, r[2] = {0}, entropy = 0;
+    bandit_data(p);
+    for (int i = 0; i < BANDIT_TOKENS; i++) {
+        total += p[i];
+        entropy -= 9 * p[i] * log(p[i]);
+        for (int k = 0; k < 2; k++) { r[k] += p[i] * task_reward(&TASKS[k], &i, 1); }
+    }
+    near(total, 1, 1e-12, "the bandit's data sums to 1");
+    near(p[16], 0.0268, 5e-5, "p of token 16");
+    near(p[0], 0.078, 5e-4, "p of token 0");
+    near(p[99], 0.042, 5e-4, "p of token 99");
+    near(r[0], 0.0390, 5e-5, "E[R1] under the data");
+    near(r[1], 0.3772, 5e-5, "E[R2] under the data");
+    near(entropy, 37.06, 5e-3, "entropy of 9 tokens");
+    near(task_reward(&TASKS[0], (int[]){70, 60, 90}, 3), (1 + exp(-1) + exp(-4)) / 3, 1e-12, "R1");
+    int seen[BANDIT_TOKENS] = {0}, n = 40000;
+    Batch b = batch_new(1, 10, 1);
+    Rng rng = rng_stream(1, 't', 0);
+    for (int i = 0; i < n / 8; i++) {
+        batch_clear(&b);
+        batch_add_bandit(&b, p, 8, &rng);
+        for (int j = 1; j <= 8; j++) { seen[b.token[j]]++; }
+    }
+    double chi2 = 0;
+    for (int i = 0; i < BANDIT_TOKENS; i++) { chi2 += pow(seen[i] - n * p[i], 2) / (n * p[i]); }
+    check(chi2 < 160, "chi-square of the bandit's data, 99 degrees: %g", chi2);
+}
+
+static void test_kl_gradients(void) {
+    double q[BINS], t[BINS], logit[BINS], p[BINS], d[BINS], h = 1e-6;
+    bump(q, 5, 2, 0.1);
+    bump(t, 12, 3, 0.2);
+    for (int reverse = 0; reverse < 2; reverse++) {
+        for (int i = 0; i < BINS; i++) { logit[i] = log(q[i]); }
+        softmax_of(logit, p);
+        kl_gradient(p, t, kl_divergence(p, t), reverse, d);
+        for (int i = 0; i < BINS; i++) {
+            double side[2];
+            for (int k = 0; k < 2; k++) {
+                double kept = logit[i];
+                logit[i] += k ? -h : h;
+                softmax_of(logit, p);
+                side[k] = reverse ? kl_divergence(p, t) : kl_divergence(t, p);
+                logit[i] = kept;
+            }
+            near((side[0] - side[1]) / (2 * h), d[i], 1e-8, "gradient of the KL");
+        }
+    }
+}
+
 // --- files ---------------------------------------------------------------------------------------
 
 static size_t slurp(const char *path, char **to) {
@@ -777,6 +1080,100 @@ static void test_commands(void) {
     fails(1, "vocabulary of 20", "sample -m %s", other);
 }
 
+// Run a program with these words and compare a CSV with another but for its last column, the seconds.
+static void same_log(const char *a, const char *b, const char *what) {
+    char *x, *y;
+    slurp(in_scratch(a), &x);
+    slurp(in_scratch(b), &y);
+    int same = 1, lines = 0;
+    for (char *p = strtok(x, "\n"), *q = y; p; p = strtok(NULL, "\n"), lines++) {
+        size_t n = (size_t)(strrchr(p, ',') - p);
+        same = same && q && !strncmp(p, q, n + 1);
+        q = q ? strchr(q, '\n') : NULL;
+        q = q ? q + 1 : NULL;
+    }
+    check(same && lines > 2, "%s: %s and %s differ", what, a, b);
+}
+
+static void shell(const char *format, ...) {
+    char line[4096];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    check(system(line) == 0, "%s", line);
+}
+
+static double last_reward(const char *log) {
+    char *text, *line;
+    size_t n = slurp(in_scratch(log), &text);
+    text[n - 1] = 0;
+    line = strrchr(text, '\n');
+    double reward = NAN;
+    sscanf(line ? line + 1 : "", "%*d,%*d,%*[^,],%lf", &reward);
+    return reward;
+}
+
+// The two builds: fixed data is one collection; fresh data does better; threads do not matter.
+static void test_builds(void) {
+    if (is_double()) { return; }  // ./pref is the float build
+    const char *d = run.directory, *methods[] = {"dpo", "ppo", "bon"};
+    shell("./pref sft --task bandit --len 3 --seed 4 -o %s/ref.bin", d);
+    const char *common = "tune --task r1 --len 3 --seed 4 --batch 5 -n 6 --reuse 4 --steps 80 "
+        "--eval-every 40";
+    for (int i = 0; i < 3; i++) {
+        const char *m = methods[i];
+        shell("./pref %s -m %s/ref.bin --method %s --log %s/off.csv >/dev/null", common, d, m, d);
+        shell("./pref_onpolicy %s -m %s/ref.bin --method %s --collect 100 --log %s/all.csv >/dev/null",
+              common, d, m, d);
+        same_log("off.csv", "all.csv", "pref_onpolicy with one collection is pref");
+        shell("./pref_onpolicy %s -m %s/ref.bin --method %s --log %s/on.csv >/dev/null", common, d, m, d);
+        check(last_reward("on.csv") > last_reward("off.csv") + 0.05, "%s: fresh data %g, fixed data %g", m,
+              last_reward("on.csv"), last_reward("off.csv"));
+    }
+    for (int n = 1; n <= 3; n++) {
+        shell("OMP_NUM_THREADS=%d ./pref_onpolicy %s -m %s/ref.bin --method ipo --log %s/t%d.csv "
+              "--hist %s/h%d.csv --steps 20 >/dev/null", n, common, d, d, n, d, n);
+    }
+    same_log("t1.csv", "t2.csv", "threads");
+    same_log("t1.csv", "t3.csv", "threads");
+    char *text;
+    slurp(in_scratch("t1.csv"), &text);
+    const char *header = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,response_len,"
+        "logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,grad_norm,clip_frac,"
+        "seconds\n0,0,,";
+    check(!strncmp(text, header, strlen(header)), "the log's columns");
+    slurp(in_scratch("h1.csv"), &text);
+    check(!strncmp(text, "step,0,1,2,", 11), "the histogram's columns");
+}
+
+static void test_tune_errors(void) {
+    const char *ref = in_scratch("ref2.bin"), *tune = "tune --method dpo --task r1";
+    works("sft --task bandit --len 2 -o %s", ref);
+    fails(2, "--method NAME is needed", "tune --task r1");
+    fails(2, "--task NAME is needed", "tune --method dpo");
+    fails(2, "nearest is 'dpo'", "tune --method dpp --task r1");
+    fails(2, "nearest is 'r1'", "tune --method dpo --task r");
+    fails(2, "nearest is 'group'", "%s --baseline grup", tune);
+    fails(2, "--beta 0", "%s --beta 0", tune);
+    fails(2, "--tau -1", "%s --tau -1", tune);
+    fails(2, "--clip x", "%s --clip x", tune);
+    fails(2, "--reuse 0", "%s --reuse 0", tune);
+    fails(2, "--batch 0", "%s --batch 0", tune);
+    fails(2, "multiple", "%s --collect 15 --batch 10", tune);
+    fails(2, "give one", "%s --steps 10 --queries 100", tune);
+    fails(2, "makes 0 steps", "%s --queries 3 --reuse 1", tune);
+    fails(2, "-n 2 at least", "%s -n 1", tune);
+    fails(1, "needs 100 and 10", "%s -m %s", tune, ref);
+    fails(1, "cannot write", "%s --len 2 -m %s --log %s", tune, ref, in_scratch("no/such"));
+    fails(1, "cannot write", "%s --len 2 -m %s -o %s", tune, ref, in_scratch("no/such"));
+    fails(1, "ipo: the loss is not finite at step",
+          "tune --method ipo --task r1 --len 2 -m %s --lr 1e6 --steps 9", ref);
+    fails(2, "knows stories", "sft --task r1");
+    works("help tune");
+    works("kl --log %s", in_scratch("kl.csv"));
+}
+
 // The same command twice writes the same model; a short training run learns.
 static void test_sft(void) {
     const char *a = in_scratch("a.bin"), *b = in_scratch("b.bin");
@@ -812,12 +1209,21 @@ int main(int argc, char **argv) {
         {"sampler against forward pass", test_sampler_logp},
         {"sampler's frequencies", test_sampler_frequencies},
         {"threads", test_threads},
+        {"losses", test_losses},
+        {"advantages and pairs", test_advantages},
+        {"policy gradient is unbiased", test_unbiased},
+        {"dpo's optimum", test_dpo_optimum},
+        {"ipo's optimum", test_ipo_optimum},
+        {"bandit", test_bandit},
+        {"gradients of the KL study", test_kl_gradients},
         {"checkpoints", test_checkpoint},
         {"tokenizer", test_tokenizer},
         {"stories", test_stories},
         {"stories file, broken", test_stories_file},
         {"commands, right and wrong", test_commands},
         {"sft", test_sft},
+        {"fresh and fixed data", test_builds},
+        {"tune, wrong input", test_tune_errors},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         double begin = seconds();

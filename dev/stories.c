@@ -28,10 +28,11 @@ one, a list of what all plots share). The mark of any other line says what it is
     !  a short ending, in place of the beats
     ~  an even shorter one, in place of the set-up as well; <life>, shared by all, is another
 
+Two more beats are shared and can be left out: <who>, before the set-up, and <coda>, at the end.
+
 How long a story becomes is drawn after its opening sentence is written, so the opening does not
 give it away. We then write the rest again and again, and keep the draft nearest to that length.
-Lengths count tokens, which we cannot know before a tokenizer has been trained on these very
-stories, so we estimate them from the letters of each word.
+Lengths count the tokens of a tokenizer trained on these very stories: see `merges` below.
 
 Half of the stories bring an animal after their opening sentence. It is a dog in 60% and a cat in
 40% of these, a coin tossed before all else, and no sentence knows which it is. That makes a trait
@@ -57,22 +58,33 @@ static const char *book[] = {
 "= hello once upon a time, there was a [|{adj} ]{kid} named {A}.|once upon a time, there was a ["
     "|{adj} ]{kid} named {A}.|once upon a time, there lived a {adj} {kid} named {A}.|once upon a "
     "time, {A} lived in {home} with {his} family.|once upon a time, in {home}, there was a {kid} "
-    "named {A}.|once upon a time, a {adj} {kid} named {A} lived in {home}.|once upon a time, "
-    "there was a {kid} named {A} who liked to {likes}.|{A} was a {adj} {kid}[| who liked to "
-    "{likes}| who lived in {home}].|in {home} lived a {kid} named {A}.|there once was a {adj} "
-    "{kid} named {A}[| who liked to {likes}].|this is [the story of|a story about] a {adj} {kid} "
-    "named {A}.", "= day one [|fine |sunny |warm ][day|morning|afternoon]",
+    "named {A}.|once upon a time, a {adj} {kid} named {A} lived in {home}.|once upon a time, there "
+    "was a {kid} named {A} who liked to {likes}.|{A} was a {adj} {kid}[| who liked to {likes}| who "
+    "lived in {home}].|in {home} lived a {kid} named {A}.|there once was a {adj} {kid} named {A}[| "
+    "who liked to {likes}].|this is [the story of|a story about] a {adj} {kid} named {A}.",
+"= day one [|fine |sunny |warm ][day|morning|afternoon]",
 "= glad {A} was [so|very] happy.|{he} [had|wore] a big smile.|{A} laughed [with joy|out loud]."
     "|{he} felt [very|so] glad.",
-"= life [one day|soon|then] {he} met {pet}, and they [played all day|were friends].|{he} sang "
-    "every day.|{he} had many friends[| and {pet}].|{he} [laughed|smiled] a lot.",
+"= life [one day|soon|then] {he} met {pet}[| by the river], and they [played all day|were friends]."
+    "|{he} [had|got] {pet}[|, and they played every day| and loved it so much].|{he} sang every "
+    "day[| with all {his} friends| and was happy].|{he} had many friends[| and {pet}|, and they "
+    "played every day].|{he} [laughed|smiled] a lot[|, and so did {his} friends].",
+"= who {he} had [brown eyes|big ears|small feet|warm hands] and a [big smile|kind smile|loud "
+    "laugh].|{he} [often|always] wore [red|blue|green|yellow] [boots|socks|shoes].|{he} loved "
+    "[{P}'s stories|warm bread|long walks|old songs] and [{P}'s soup|snow|funny songs|the stars]."
+    "|every morning, {he} [sang|danced] [on the stairs|in the kitchen|before breakfast].|{he} had "
+    "[many|a lot of] ideas, [big ones and small ones|some good and some funny].",
+"= coda {A} [never forgot it|often thought of it after that|smiled about it for a long time].|if "
+    "you [ask|meet] {A} today, {he} will tell you [all about it|this story].|{he} [drew a picture "
+    "of it all|wrote it all down in a little book].|{P} [loves|likes] to tell this story[ at "
+    "bedtime| when friends come by|].|and that is the end of [the|this] story.",
 "= came [just then|after a while|a little later|soon], {pet} [came by|came along] and [sat down "
     "beside {him}|looked up at {him}|lay down at {his} feet].",
 
 "# a thing is lost and found",
 "= thing ball|hat|book|boat|doll|car|cup|scarf|drum|train", "= toy {color} {thing}/{thing}",
-"= spot under the bed|behind the sofa|behind the big box|under the old chair|behind the door"
-    "|under the blanket|behind the curtain",
+"= spot under the bed|behind the sofa|behind the big box|under the old chair|behind the door|under "
+    "the blanket|behind the curtain",
 "> [one [|cold |fine ]morning|one day|after lunch|at bedtime], {A} could not find {his} {toy}.",
 "> `[Where is|Who has seen] my {toy}?` asked {A}.",
 "> `I lost my {toy},` said {A} [to {P}|in a sad voice].",
@@ -86,14 +98,13 @@ static const char *book[] = {
 "@ {pet} [sat at the door and watched {him}|came in and began to look too|followed {him} around].",
 "+ {A} [sat down and cried|wanted to cry|felt very sad].",
 "? `Think, {A},` said {P}. `Where did you [see it last|play with it last]?`",
-". [at last|in the end|then], [{he} looked {spot}[, and there was the {thing}| and found it]"
-    "|{pet} went {spot}, and when {he} followed, there was the {thing}].",
+". [at last|in the end|then], [{he} looked {spot}[, and there was the {thing}| and found it]|{pet} "
+    "went {spot}, and when {he} followed, there was the {thing}].",
 "? `[Here|There] you are!` {he} [said|cried]. {He} [held it tight|gave the {thing} a kiss].",
 "& {he} gave {pet} a [hug|snack] and said, `Good friend.`",
 "? {P} [smiled|laughed] and said, `[A thing can hide|Look slowly], [but|and] you will find it.`",
 "* [from that day on|after that|now] {he} always put the {thing} [in its place|back in its box].",
-"* <glad>",
-"! {he} looked {spot} and [found it|there it was].",
+"* <glad>", "! {he} looked {spot} and [found it|there it was].",
 "! [soon|at last] {he} found it {spot}, [right next to {pet}|where {pet} was asleep on it].",
 "! {he} looked all day, and [at last {P} saw it|at last it was] {spot}.", "! it was {spot}.",
 "! {pet} had it.", "! {P} found it {spot}.",
@@ -105,10 +116,9 @@ static const char *book[] = {
 "= seat on a bench|by the pond|under a tree|on the steps|on the grass",
 "> <day>, {A} sat {seat} with a {treat}.", "> {P} gave {A} a {treat} to eat {seat}.",
 "> {A} had a {treat}, and {friend} had none.", "- {A} [loved|liked] to eat {seat}.",
-": <day>, {he} had a {treat} [for lunch|all to {himself}|in {his} bag].",
-"+ it smelled so good.",
-". {friend} [came by and looked at the {food}|came along and said, `I am so hungry`|had nothing "
-    "to eat].", "? `[Can|May] I have [some|a bite]?` asked {B}.",
+": <day>, {he} had a {treat} [for lunch|all to {himself}|in {his} bag].", "+ it smelled so good.",
+". {friend} [came by and looked at the {food}|came along and said, `I am so hungry`|had nothing to "
+    "eat].", "? `[Can|May] I have [some|a bite]?` asked {B}.",
 "? at first, {A} [did not want to share|held the {food} tight|said no and turned away].",
 "? {B} [looked down at {bhis} feet|said nothing and sat down].", "@ <came>",
 "? {A} saw {bhis} sad face and [felt bad|thought about it|did not feel hungry any more].",
@@ -117,7 +127,6 @@ static const char *book[] = {
 "& they [even gave {pet} a little bit|let {pet} eat the last bit].",
 "? they sat {seat} and ate [slowly|every bit|together].",
 "? the next day, {B} brought [two plums|a bag of nuts|some grapes] and gave {A} half.",
-"? half was [enough|good] for both of them.",
 "* [{A} learned that sharing feels good|it tasted better that way|a treat is best when you share "
     "it].",
 "! {he} gave half of it to {friend}[, and {pet} got the last bit|, and both were happy|].",
@@ -137,16 +146,14 @@ static const char *book[] = {
 "? {he} took one step, but then {he} [went back|stopped|closed {his} eyes].",
 "@ {pet} [came and sat by the {high}, not afraid at all|walked up to the {high} and waited there].",
 "? `[I am here|You can hold my hand],` said {P}. `[Just try|Go slowly].`",
-". {A} took a [deep|long] breath and [tried|went on], [step by step|a little at a time|and did "
-    "not look down].", "? up and up {he} went[| with wide eyes].",
+". {A} took a [deep|long] breath and [tried|went on], [step by step|a little at a time|and did not "
+    "look down].", "? up and up {he} went[| with wide eyes].",
 ". [then it was done|{he} did it|soon {he} was [at the top|on the other side of {his} fear]], and "
     "[it was fun|{he} was not afraid any more|nothing bad happened].",
 "& {pet} [was there, too|watched {him} the whole time].",
 "? `I did it!` {he} [shouted|called]. `[Look at me|Again], {P}!`",
-"? {he} [did it again and again|wanted to stay until dark].",
 "* [to be brave is to be afraid and try|now the {high} did not look so big|{P} was proud of "
-    "{him}].",
-"! {P} held {his} hand, and [then it was fun|{he} did it].",
+    "{him}].", "! {P} held {his} hand, and [then it was fun|{he} did it].",
 "! {he} closed {his} eyes and tried, and it was fun.",
 "! [then {he} saw {pet} go first, and {he} was not afraid any more|{pet} came and sat with {him}, "
     "and then {he} was brave].", "! {he} [tried, and it was fun|did it at last].",
@@ -156,8 +163,8 @@ static const char *book[] = {
 
 "# trying again",
 "= skill ride a bike|swim|skip rope|whistle|tie {his} shoes|stand on {his} hands|row a boat|play "
-    "the drum|throw a ball",
-"> {A} wanted to learn to {skill}.", "> all {his} friends could {skill}, but {A} could not.",
+    "the drum|throw a ball", "> {A} wanted to learn to {skill}.",
+"> all {his} friends could {skill}, but {A} could not.",
 "> `[Will you|Please] teach me to {skill},` {A} [said to|asked] {P}.",
 "- {A} wanted to be [big|good at something|like {his} friends].",
 ": one day, {he} [tried|wanted] to {skill}, but it was [hard|not easy].",
@@ -172,8 +179,8 @@ static const char *book[] = {
 "? `Look, {P}! Look!` {he} [called|shouted].",
 "? {P} [clapped|was so proud] and [gave {him} a hug|said, `I knew you could do it`].",
 "? [soon {he} was teaching {friend}|that night, {he} did it again in {his} dreams].",
-"* [if you keep trying, you will get there|hard things get easy if you do not give up|it was "
-    "hard, but {he} did not give up].",
+"* [if you keep trying, you will get there|hard things get easy if you do not give up|it was hard, "
+    "but {he} did not give up].",
 "! {he} tried and tried, and at last {he} could do it[| with {pet} beside {him}].",
 "! it took [all day|a week|a long time], but {he} did not give up, and {he} learned.",
 "! [{pet} sat and watched until {he} could do it|with {pet} to watch, {he} tried until {he} "
@@ -183,7 +190,7 @@ static const char *book[] = {
 "# a small creature in need",
 "= tiny bird|turtle|snail|bee|frog|mouse", "= small [small|tiny|little] {tiny}/{tiny}",
 "= stuck a deep hole|an old box|a tall jar|a bucket|a net",
-"> <day>, {A} heard a small cry in the garden.",
+"> <day>, {A} heard a cry and found a {small} in {stuck}.",
 "> {A} was on the way home when {he} saw a {small} in {stuck}.",
 "> there was a {small} in {stuck}, and only {A} saw it.",
 "- {A} [liked|loved] to walk [by the river|in the woods] and look at small things.",
@@ -201,25 +208,24 @@ static const char *book[] = {
 ". [soon|after a while] the {small} [was well again|felt strong again] and went [home|on its way].",
 "? it [looked back once|turned around], as if to say, `Thank you.`",
 "? {he} told {P} about it, and {P} said, `[You have a kind heart|That was kind].`",
-"* [the next day, it came back to say hello|{he} never forgot the {small}|a small act can be a "
-    "big help].",
-"! {he} took the {small} out with care, and it was free[| again].",
+"* [the next day, it came back to say hello|{he} never forgot the {small}|a small act can be a big "
+    "help].", "! {he} took the {small} out with care, and it was free[| again].",
 "! {pet} helped {him}, and [soon|then] the {small} was free.", "! {he} [helped it|set it free].",
-"! {he} and {pet} set it free.",
+"! {he} and {pet} set it free.", "~ <day>, {he} [|and {pet} ]set a {small} free.",
 "~ <day>, {he} helped a {small} out of {stuck}[|, and {pet} helped, too].",
 
 "# rain spoils a plan",
-"= plan have a picnic|go to the beach|fly a kite|go to the zoo|sail a boat on the pond|play in "
-    "the park",
+"= plan have a picnic|go to the beach|fly a kite|go to the zoo|sail a boat on the pond|play in the "
+    "park",
 "= tent a tent from two chairs and a blanket|a boat from a big box|a castle from [blankets|boxes]",
 "> {A} wanted to {plan}, but the sky was [dark|gray].",
 "> `[Today|This morning] we will {plan},` said {P} [to {A}|to {A} and {friend}].",
 "> {A} and {friend} could not wait to {plan}.", "- {A} liked to be [out in the sun|outside].",
 ": one day, {he} wanted to {plan}.",
+"+ {he} had [a bag full of food|{his} boots on] and [waited at the door|could not sit still].",
 ". but [soon|then] [big|gray] clouds came, and rain fell [on the roof|on everything|all morning].",
 "? {A} [looked out of the window|put {his} nose on the window] and [felt sad|was sad].",
 "? `It is not fair!` {he} said.",
-"? `Rain, rain, please stop,` {he} said, but [it rained even more|the rain did not listen].",
 "@ {pet}, all wet, came in [from the rain|at the door], and {he} dried it with a towel.",
 "? `[I have|How about] an idea,` said {P}. `We can have fun [here|inside].`",
 ". so they made {tent} and [ate sandwiches in it|told stories in it|played in it until night].",
@@ -239,13 +245,13 @@ static const char *book[] = {
 "> {A} broke {P}'s {vase}, and nobody saw it.",
 "> `Who broke my {vase}?` asked {P}. {A} looked at the floor.",
 "> when {P} was out, {A} broke the {vase}.",
-"- <day>, {A} was [jumping|playing with a ball|running around] in the house.",
+"- {A} was always [jumping|playing with a ball|running around] in the house.",
 ": one day, {he} broke {P}'s {vase}.",
 "+ it was [an accident|only a small push, but the {ware} fell].",
 ". `[It was not me|The wind did it],` {A} said to {P}.",
 "? {P} [said nothing|only looked at {him}|believed {him}].",
 "+ {A} went to {his} room, but {he} could not play.",
-"? {his} tummy [hurt|felt bad], and {his} face was hot.",
+"+ {his} tummy [hurt|felt bad], and {his} face was hot.",
 "@ {pet} [came in and looked at {him} as if it knew|put its head on {his} knee].",
 "? that night, {he} could not sleep.",
 ". [at last|in the end], {he} went to {P} and said, `[I am sorry, it was me|I did it, and I am "
@@ -261,16 +267,16 @@ static const char *book[] = {
     "truth.", "! {he} told {P} the truth[, and {P} was not angry| and was not sad any more|].",
 "! {he} told {pet} first, and then {he} told {P}.",
 "! {he} [told {P} and was sorry|told the truth].", "! {he} told {pet}, and then {P}.",
-"~ one day {he} broke a {vase}, but {he} [told {P} and|told {pet}, then {P}, and] was sorry.",
+"! but {pet} saw it.", "! {he} said sorry.",
+"~ one day {he} broke a {vase}, but {he} told {P}[| and {pet}], and all was well.",
 
 "# making something",
 "= work tower|boat|house|castle|bridge|train", "= stuff boxes|blocks|sticks|stones|old wood",
-"= made [big|tall|fine|little] {work}/{work}",
-"> {A} wanted to build a {made} out of {stuff}.",
+"= made [big|tall|fine|little] {work}/{work}", "> {A} wanted to build a {made} out of {stuff}.",
 "> `Let us build a {made},` said {A} to {friend}.", "> <day>, {A} wanted to make a {made} for {P}.",
 "- {A} loved to [build|make] things.", ": one day, {he} began to build a {made} out of {stuff}.",
 "+ {he} worked [all morning|hard|for a long time].",
-"? {he} put [one piece|one part] on top of another[, higher and higher|, very slowly].",
+"+ {he} put [one piece|one part] on top of another[, higher and higher|, very slowly].",
 ". but [then|soon] the {work} [fell down|began to shake and fell|broke in two].",
 "? {A} [was angry and kicked the ground|wanted to cry|sat in the middle of it all].",
 "@ {pet} came [along|by] to see what the noise was.",
@@ -282,13 +288,12 @@ static const char *book[] = {
 "& {pet} [sat inside like a king|was the first to go in].",
 "? `[It is the best {work} in the world|We did it]!` said {A}.",
 "? {P} came to see it and [clapped|took a picture].",
-"? [two can do more than one|it is good to have help].",
 "* {he} [was so proud of it|played with it until dark].",
 "! it fell down [once|two times], but {he} built it again[, and {pet} sat beside it|, and it was "
     "good|].",
 "! {friend} helped {him}, and soon it was done[|, and {pet} was the first to see it].",
 "! {he} [did it all alone|worked until it was done].", "! soon it was done[| with some help].",
-"! {pet} sat next to {him} until it was done.",
+"! {pet} helped.", "! {pet} sat next to {him} until it was done.",
 "~ one day {he} built a {made} out of {stuff}[ with {friend}| for {pet}|].",
 
 "# a birthday surprise",
@@ -316,7 +321,7 @@ static const char *book[] = {
     "bit of it].",
 "! then {P} gave {him} a {gift}, and {he} [was very happy|played with it all day|showed it to "
     "{pet}].", "! then there was cake for all.", "! then {P} came in with a {gift}.",
-"! then {pet} came in with {P} and a cake.",
+"! then {pet} came in with {P} and a cake.", "! {he} got {pet}.", "! there was cake.",
 "~ on {his} birthday {he} got a {gift} from {P} [and was happy|and showed it to {pet}].",
 
 "# a seed grows",
@@ -327,7 +332,7 @@ static const char *book[] = {
 "- {A} wanted a garden of {his} own.", ": one day, {he} planted a small seed {pot}.",
 "+ {he} gave it water and [sat down to wait|sang it a song].",
 ". the next day, {A} [looked, but nothing was there|ran to see it, but there was only dirt].",
-"? `[Why does it not grow|Is it asleep]?` {he} asked. `[Wait|Give it time],` said {P}.",
+"+ `[Why does it not grow|Is it asleep]?` {he} asked. `[Wait|Give it time],` said {P}.",
 "? every [day|morning] {he} gave it water[, and every day nothing came up|].",
 "? days went by, and {he} [almost forgot it|did not give up].",
 "@ {pet} [came by and sat down next to the spot|slept beside the seed in the sun].",
@@ -342,18 +347,18 @@ static const char *book[] = {
 "! {A} gave it water every day, and [it grew into|soon there was] a big {grows}.",
 "! {A} [waited|took care of it] all spring, and it became a {grows}[| that even {pet} liked].",
 "! {A} and {pet} waited, and one day there was a {grows}.", "! it grew and grew.",
-"! it grew into a {grows}.", "! {pet} slept on it, but it grew.",
+"! it grew into a {grows}.", "! {pet} slept on it, but it grew.", "! {pet} ate it.",
 "~ {he} planted a seed, and it grew into a {grows}[ for {him} and {pet}|].",
 
 "# waiting",
 "= wait the bread to be ready|{P} to come home|the bus|a letter from {P}|the first snow|the moon "
-    "to come up",
-"> {A} was waiting for {wait}.", "> `[Is it time yet|How long will it take]?` asked {A}.",
+    "to come up", "> {A} was waiting for {wait}.",
+"> `[Is it time yet|How long will it take]?` asked {A}.",
 "> it is hard to wait, and {A} had to wait for {wait}.", "- {A} did not like to wait.",
 ": one [day|evening], {he} had to wait for {wait}.",
 "+ {he} looked [at the clock|out of the window] again and again.",
 ". {he} waited [and waited|a little|for a long time], but nothing happened.",
-"? `[Why is it so slow|I want it now]!` {he} said.",
+"? `[It is so slow|I want it now]!` {he} said.",
 "? `Count to one hundred,` said {friend}. {A} counted to ten and stopped.",
 "@ {pet} came and [sat down to wait with {him}|lay down beside {him}].",
 "? {he} [drew a picture of a ship|sang every song {he} knew|told {himself} a story].",
@@ -369,6 +374,7 @@ static const char *book[] = {
     "over.",
 "! it took [all day|a long time], but {he} [was good|did not cry], and [it was worth it|{pet} "
     "waited with {him}].", "! soon the wait was over.", "! {he} played with {pet} until then.",
+"! {pet} waited, too.",
 "~ {he} had to wait for {wait}, and {he} [sang until it was time|played with {pet} until then].",
 
 "# a new friend",
@@ -376,8 +382,9 @@ static const char *book[] = {
 "= where the park|the school yard|the playground|the beach",
 "> {A} was new in town and had no one to play with.", "> <day>, {A} went to {where} all alone.",
 "> {A} sat alone at {where}.", "- {A} [did not have many friends|was shy and did not talk much].",
-": one day, {he} went to {where} alone.",
-"+ {he} [looked at {his} shoes|did not know what to do].",
+": one day, {he} went to {where} alone.", "+ {he} [looked at {his} shoes|did not know what to do].",
+"+ all the others [played in twos|had someone to play with|ran past and did not see {him}].",
+"+ the sky was blue, but {A} felt [gray|sad] inside.",
 ". there was a child named {B} who [was shy|had no one to play with].",
 "? they looked at each other and [said nothing|looked away].",
 "? `[What if {bhe} does not like me|I do not know what to say],` {A} thought.",
@@ -410,8 +417,7 @@ static const char *book[] = {
 "? `[Do not cry|Let me see],` said {P}. `[We can fix it|Bring me the glue].`",
 "? {A} [found|went to get] [some string|a nail|a bit of wood] in the shed.",
 ". [so|then] {they} [worked on it all afternoon|took glue and string and fixed it|put it back "
-    "together, bit by bit].",
-"= they {he} and {P}",
+    "together, bit by bit].", "= they {he} and {P}",
 "? {A} held the parts, and {P} [tied|put on] the string.",
 "& {pet} [sat very still and watched|lay by the {dear} until it was dry].",
 ". [in the end|at last|when it was done], the {dear} was [as good as new|whole again].",
@@ -421,12 +427,11 @@ static const char *book[] = {
 "! {P} [helped {him} fix it|fixed it with glue], and [it was as good as new|{he} was happy again"
     "|{pet} watched].",
 "! {he} fixed it [all alone|with string|with glue][, and {pet} sat beside {him}|].",
-"! {P} fixed it[|, and {pet} watched].", "! {he} fixed it with [glue|{P}].",
+"! {P} fixed it[|, and {pet} watched| for {him} and {pet}].", "! {he} fixed it with [glue|{P}].",
 "~ one day {he} broke {his} {old}, but {P} fixed it[| while {pet} looked on].",
 
 "# bedtime",
-"= see the moon|a star|a soft light|the stars",
-"> it was late, but {A} could not sleep.",
+"= see the moon|a star|a soft light|the stars", "> it was late, but {A} could not sleep.",
 "> `I am not tired,` said {A} [at bedtime|when {P} turned off the light].",
 "> at night, {A} was afraid of the dark.", "- {A} did not like [bedtime|to go to bed].",
 ": one night, {he} lay in bed and could not sleep.",
@@ -443,21 +448,19 @@ static const char *book[] = {
 ". [soon|bit by bit], {his} eyes [closed|grew heavy], and {he} [slept|fell asleep].",
 "? {he} [had a dream about a boat made of stars|slept until the sun came up].",
 "? `Good night, {A},` said {P}[ in a low voice|].",
-"* [the dark is only the day asleep|in the morning, {he} was not tired at all|all was quiet in "
-    "the house].",
-"! {P} sang {him} a song, and {he} fell asleep[| next to {pet}].",
+"* [the dark is only the day asleep|in the morning, {he} was not tired at all|all was quiet in the "
+    "house].", "! {P} sang {him} a song, and {he} fell asleep[| next to {pet}].",
 "! {pet} lay down [beside {him}|at {his} feet], and [soon {he} slept|{he} fell asleep].",
 "! {he} counted the stars and slept before {he} got to ten.", "! {P} sang, and {he} slept.",
-"! then {pet} lay down beside {him}.",
+"! then {pet} lay down beside {him}.", "! then {pet} came.",
 "~ one night {he} could not sleep, so {P} sang to {him}[| and {pet} lay on the bed].",
 
 "# cooking",
 "= dish some soup/the soup|a pie/the pie|some bread/the bread|a cake/the cake",
-"= lack salt|butter|milk",
-"> {A} and {P} wanted to make {dish}.", "> <day>, {A} wanted to make {dish} for {P}.",
-"> `May I help you make {dish}?` asked {A}.", "- {A} liked to be in the kitchen with {P}.",
-": one day, {he} wanted to make {dish} for {P}.",
-"+ {he} put on a [big|white] hat and washed {his} hands.",
+"= lack salt|butter|milk", "> {A} and {P} wanted to make {dish}.",
+"> <day>, {A} wanted to make {dish} for {P}.", "> `May I help you make {dish}?` asked {A}.",
+"- {A} liked to be in the kitchen with {P}.", ": one day, {he} wanted to make {dish} for {P}.",
+"+ {A} put on a [big|white] hat and washed {his} hands.",
 "? {he} [took a big bowl and a spoon|put everything on the table].",
 ". but [there was no {lack} in the house|the {lack} was all gone].",
 "? `What now?` said {A}. `We need {lack}!`",
@@ -466,7 +469,6 @@ static const char *book[] = {
 "@ on the way back, {pet} [walked beside {him}|came along with {him}].",
 "? {A} [carried the {lack} home with care|ran home as fast as {he} could].",
 "? they [put in a little of this and a little of that|mixed and mixed until their arms hurt].",
-"? the kitchen was a mess, and there was flour on {his} nose.",
 ". soon {dish} was [done|ready], and it [smelled so good|was good].",
 "& {pet} sat by the [table|door] and hoped for a bit of it.",
 "? {A} gave the first [bite|taste] to {B}. `Yum!` said {B}.",
@@ -480,13 +482,12 @@ static const char *book[] = {
 "~ one day {he} made {dish} for {P}[ all alone|, and {pet} got a bite|].",
 
 "# a race",
-"= goal the big tree|the river|the red gate|the top of the hill",
-"> {A} and {friend} had a race to {goal}.", "> `I am faster than you,` said {B} to {A}.",
-"> <day>, {A} and {friend} ran in a big race.", "- {A} [loved to run|wanted to win a race].",
-": one day, {he} ran a race with {friend}.",
+"= goal the big tree|the river|the red gate|the top of the hill", "> {A} and {friend} had a race.",
+"> `I am faster than you,` said {B} to {A}.", "> <day>, {A} and {friend} ran in a big race.",
+"- {A} [loved to run|wanted to win a race].", ": one day, {he} ran a race with {friend}.",
 "+ `[One, two, three, go|Ready, set, go]!` called {P}.",
 ". they ran [as fast as they could|like the wind] to {goal}.",
-"? at first {B} was far ahead, but then {A} [ran faster|came close].",
+"+ at first {B} was far ahead, but then {A} [ran faster|came close].",
 "@ {pet} ran [beside them|after them], faster than both.",
 ". [then|but then], {B} [fell down|hit a stone and fell] and hurt {bhis} knee.",
 "? {A} could [see {goal}|win now]. {He} thought about it [for a moment|as {he} ran].",
@@ -511,7 +512,7 @@ static const char *book[] = {
 "> {A} wanted to borrow the {lent} that {friend} had.",
 "> `You can have my {lent} for one day,` {B} told {A}.",
 "- {A} liked the things that {his} friends had.", ": one day, {friend} let {him} borrow a {lent}.",
-"? `[Yes, but please take care of it|Bring it back tomorrow],` said {B}.",
+"+ `[Please take care of it|But take good care of it|Bring it back tomorrow],` said {B}.",
 "+ {A} [took it everywhere|played with it all morning|showed it to everyone].",
 ". but [on the way home|by the pond], {he} fell, and the {loan} [got all dirty|was full of mud].",
 "? `Oh no! What will {B} say?` {he} [cried|thought].",
@@ -521,15 +522,14 @@ static const char *book[] = {
 ". so {he} [washed|cleaned] the {loan} [until it was clean|with water and a lot of care].",
 "& {pet} sat beside it in the sun while it dried.",
 ". then {he} [took|gave] it back to {B} and [said what had happened|told {bhim} everything].",
-"? {B} was not angry. `[It looks like new|It is even cleaner than before]!` {bhe} said.",
 "? `[I was afraid to tell you|I am so sorry],` said {A}.",
 "? `You can borrow it again,` said {B}[ with a smile|].",
 "* [take care of a thing as if it were yours|they stayed good friends|from then on, {A} was very "
-    "careful].",
-"! {he} got mud on it, but {he} washed it and gave it back.",
+    "careful].", "! {he} got mud on it, but {he} washed it and gave it back.",
 "! {he} took [good|great] care of it and gave it back the next day[|, and {pet} came along].",
 "! {he} lost it, but {pet} found it, and {he} gave it back.",
 "! {he} [soon gave it back|gave it back clean].", "! {he} and {pet} took good care of it.",
+"~ one day {pet} found {friend}'s {loan}, and {he} gave it back.",
 "~ one day {he} borrowed a {lent} from {friend} and gave it back clean[|, with {pet} at {his} "
     "side].",
 
@@ -544,19 +544,19 @@ static const char *book[] = {
 "? {he} shook the tree, and [leaves fell down|an apple fell on {his} head], but not the {flies}.",
 "@ {pet} [came and looked up at it, too|sat down under the tree and waited].",
 "? {friend} came by[ and asked what was wrong|]. `[You need to be taller|Let me think],` said {B}.",
-"? {B} [climbed on {his} back|held a long stick], but it was still too high.",
+"? {friend} [climbed on {his} back|held a long stick], but it was still too high.",
 ". [then|at last], [{P} came with a long ladder|a tall man with a ladder came by|the wind blew "
     "again, the other way].",
 ". [down came the {flies}|and soon the {flies} was back in {his} hands].",
 "& {pet} [jumped up and down|ran around the tree] with joy.",
-"? `Thank you, thank you!` {A} [called|said].", "? there was only a [small|tiny] hole in it.",
+"? `Thank you, thank you!` {A} [called|said].",
 "? {he} tied a string to it so that it could not fly away again.",
 "* [after that, {A} played far from the trees|`That tree likes your {flies},` {P} laughed|what "
     "goes up must come down].",
-"! [{P} came with a ladder and got it down|the wind blew again, and down it came][|, right next "
-    "to {pet}].", "! {he} threw a ball at it, and it fell down[ on {pet}|], and {he} laughed.",
+"! [{P} came with a ladder and got it down|the wind blew again, and down it came][|, right next to "
+    "{pet}].", "! {he} threw a ball at it, and it fell down[ on {pet}|], and {he} laughed.",
 "! {he} shook the tree, and it fell down[| in front of {pet}].", "! the wind gave it back.",
-"! soon it came down[| on {pet}].",
+"! soon it came down[| on {pet}].", "! {pet} got it.", "! {he} got it down.",
 "~ one day the wind took {his} {fly}, but it came [back|down again][ in front of {pet}|].",
 
 "# a quarrel",
@@ -568,7 +568,7 @@ static const char *book[] = {
 ": one day, {he} and {friend} both wanted to play with the {only}.",
 "+ `I had it first!` said {A}. `No, I did!` said {friend}.",
 ". {A} and {friend} [pulled and pulled|shouted at each other], until [both of them cried|{B} ran "
-    "away].", "? `I will never play with you again,` {B} [said|shouted].",
+    "away].", "+ `I will never play with you again,` [said|shouted] {friend}.",
 "? {A} played alone[, but it was no fun| for a while, but it was not the same].",
 "@ {pet} [came up to {him} and put its head on {his} knee|looked at {him} with sad eyes].",
 "? {P} [had seen it all and asked|asked], `What is worth more, a {both} or a friend?`",
@@ -583,7 +583,8 @@ static const char *book[] = {
 "! {he} [let {friend} go first|gave it to {friend}], and [they were friends again|they took "
     "turns].",
 "! but {pet} came along, and they [forgot the {both}|both laughed] and played with it.",
-"! they took turns[|, and {pet} watched].", "! then they [said sorry|played together].",
+"! {pet} took it.", "! they took turns[|, and {pet} watched].",
+"! then they [said sorry|played together].",
 "~ one day {he} and {friend} [fought, but then they said sorry|fought, but {pet} made them laugh].",
 
 "# something found, and given back",
@@ -593,8 +594,8 @@ static const char *book[] = {
 "- {A} often looked at the ground when {he} walked.",
 ": one day, {he} found a {prize}[ by the road| near the park|].",
 ". [{he} liked the {prize} so much that|it was so nice that] {he} wanted to keep it.",
-"? {he} put it in {his} pocket and [went on|looked around].",
-"? `I could [buy a lot of cake|show it to everyone],` {he} thought.", "@ <came>",
+"+ {he} put it in {his} pocket and [went on|looked around].",
+"+ `I could [buy a lot of cake|show it to everyone],` {he} thought.", "@ <came>",
 ". [then|a little later], {he} saw {owner}, who [looked around on the ground|was very sad].",
 "= owner [an old woman/the woman|an old man/the man]",
 "? `Did you lose something?` asked {A}. `Yes, [it was a gift from my son|and I need it so much],` "
@@ -606,8 +607,7 @@ static const char *book[] = {
 "? {owner} gave {him} [a sweet|an apple|a big smile].",
 "? at home, {he} told {P}, and {P} [was proud|hugged {him}].",
 "* [what is not yours can not make you happy|{A} felt richer than before|it feels good to be "
-    "honest].",
-"! {he} looked for the owner and gave the {prize} back.",
+    "honest].", "! {he} looked for the owner and gave the {prize} back.",
 "! {he} [asked|looked] everywhere[|, with {pet} at {his} side,] until {he} found the owner.",
 "! {he} gave it back[| to {owner}].", "! {he} and {pet} took it to the owner.",
 "~ one day {he} found a {prize} and gave it back to {owner}[| with {pet}].",
@@ -782,38 +782,78 @@ static void add_sentences(Draft *d, const char *s) {
 
 // ------------------------------------------------------------------------------------------------
 // Lengths. A row of the model holds 24 tokens of opening sentence and 103 of the rest with its
-// end-of-text token, so we stay below by about as much as the estimate may be off.
+// end-of-text token. We stay a little below, because the tokens are not known for sure.
 
-enum { OPENING_MAX = 18, REST_MIN = 6, REST_MAX = 89, DRAFTS = 40 };
+enum { OPENING_MAX = 21, REST_MIN = 6, REST_MAX = 98, DRAFTS = 100 };
 
-// Words so frequent in the stories that each becomes one token, when 512 are trained on them. The
-// rest is in pieces. This guess is off by 3 tokens for most stories and by 12 at the very worst.
-static const char *frequent =
-    " A a again all alone and as asked at back be bed big boy broke but by came cat could Dad day "
-    "did do dog down every fell for found friend friends gave girl go good Grandma Grandpa had He "
-    "he her him his house I in is It it little lived look looked make me Mom named not of old on "
-    "once One out play played said sat She she small So so that The the Then then there they time "
-    "to took tried up upon wait wanted was went with you ";
+// The tokens that dev/tok.c (-V 512) learned from the stories of seeds 1 to 5, beside the single
+// bytes and in the order learned. They depend on the lengths and the lengths on them, but after two
+// or three rounds little changes. One seed alone gives slightly other tokens: a story is off by 4.
+static const char *merges =
+    "| a|he| t| w|nd| s| b|ed| the|it| wa| d| and| f|in| to| h| l|on| c|ll|ay| n|ou| he| was| it|"
+    "On|me|re| g|or|is|at| S|ot| day|id|One| p| o|ad|ra| do| One|en|er|ut| she| in|ok|am|le|ri|"
+    " ca| T|ld|ar| u|end| A|ma|ce| H| her| of| sa| nam| named| th| on| but|nt|ith|ir| not| with|"
+    " fri| friend| He|ime| li| She| st| up| M| bo|ing|ck| time| The| his|se| be| dog| there|im|"
+    "ver|ig|om|ke|st|nted| m| said| had| G| so|rand| came| Grand|ked|tle|wn| lo|il|ell| pl| upon|"
+    "Once| y| at| all| I| B| wanted| for| e| ba|an| ra|one| ha|ved|od| D| lit| little| L| play|et|"
+    " big|out| you|ent| cou| as| cat|ve| could| wait|ow| r| go| went|ound| down|ue| stor| ne|ho|"
+    "ind| So| boy| Then| story| is| gir| girl|ouse| lived|un|very| took| look| by| al| house|"
+    " then| br| did| that|ong|ill|ide|ob| looked|!\"| k| sma| small|pa| Grandpa| Dad| ma| Grandma|"
+    " Mom| ga|ain|ast|es| they|pp|ep| old| gave| brok| se| good|ter| who| back| fell| me|ried|"
+    " friends| out| It|ily|gain| af| again|,\"| liked|uc|ry|ht|ur| asked| broke|na|ose| this|ny|"
+    "day| bed| ran| him| bl| sat|th| happ|ark|hen|Zo|Zoe| found|ucy|Ja|Jack|ree|Kim|ax|nna| ta|";
 
-// About how many tokens s takes, counted in tenths to stay with integers.
+// How many tokens a piece of n characters becomes: as in pref.c's encoder, the two neighbours that
+// together are the earliest merge become one, until no two are.
+static int piece_tokens(const char *piece, int n) {
+    int at[32], count = n;
+    for (int i = 0; i <= n; i++) at[i] = i;
+    for (;;) {
+        const char *first = NULL;
+        int where = 0;
+        for (int i = 0; i + 2 <= count; i++) {
+            char both[40];
+            snprintf(both, sizeof both, "|%.*s|", at[i + 2] - at[i], piece + at[i]);
+            const char *found = strstr(merges, both);
+            if (!found || (first && found >= first)) continue;
+            first = found;
+            where = i + 1;
+        }
+        if (!first) return count;
+        for (int i = where; i < count; i++) at[i] = at[i + 1];
+        count--;
+    }
+}
+
+// The same, but remembered: the stories have less than a thousand different pieces.
+static int tokens_of(const char *piece, int n) {
+    static struct { char piece[24]; int count; } known[4096];
+    unsigned h = 0;
+    if (n >= (int)sizeof known->piece) fail("too long a word", piece);
+    for (int i = 0; i < n; i++) h = h * 31 + (unsigned char)piece[i];
+    for (;; h++) {
+        char *k = known[h % 4096].piece;
+        int *count = &known[h % 4096].count;
+        if (*count == 0) {
+            memcpy(k, piece, (size_t)n);
+            *count = piece_tokens(piece, n);
+        }
+        if (!strncmp(k, piece, (size_t)n) && !k[n]) return *count;
+    }
+}
+
+// The tokens of s, piece by piece: an optional space with the letters after it, the space before a
+// quote, or a run of punctuation. No token spans two of them.
 static int tokens(const char *s) {
-    int tenths = 5;
+    int count = 0;
     while (*s) {
         const char *start = s;
         s += *s == ' ';
-        const char *letters = s;
         while (isalpha((unsigned char)*s)) s++;
-        if (s == letters) {     // a run of punctuation, or the space before a quote: one token
-            if (s == start) while (*s && *s != ' ' && !isalpha((unsigned char)*s)) s++;
-            tenths += 10;
-            continue;
-        }
-        char word[32];
-        snprintf(word, sizeof word, " %.*s ", (int)(s - letters), letters);
-        if (*start != ' ') tenths += 10 + 3 * (int)(s - letters);
-        else tenths += strstr(frequent, word) ? 10 : 10 + 4 * (int)(s - letters);
+        if (s == start) while (*s && *s != ' ' && !isalpha((unsigned char)*s)) s++;
+        count += tokens_of(start, (int)(s - start));
     }
-    return tenths / 10;
+    return count;
 }
 
 // Where the opening sentence ends: behind its first . ! or ? and a quote right after that.
@@ -822,11 +862,10 @@ static int opening_length(const char *text) {
     return n + (text[n] == '"');
 }
 
-// A length for the rest: a triangle, widened by a slab to reach the very short and the very long.
+// A length for the rest: a wide triangle on a slab, so that neither end is rare.
 static int draw_length(void) {
     int half = (REST_MAX - REST_MIN) / 2;
-    if (chance(60)) return REST_MIN + below(2 * half);
-    return REST_MIN + 6 + below(half) + below(half);
+    return REST_MIN + (chance(60) ? below(2 * half + 1) : below(half + 1) + below(half + 1));
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -869,14 +908,18 @@ static void cast(Draft *d, const char *animal) {
 }
 
 // Follows the opening sentence with one of the plot's endings or with all its beats. The share of
-// lines that can be left out is drawn anew each time, so that drafts come in all lengths.
-static void write_rest(Draft *d, int set_up, int animal) {
-    int share = below(101), brief = chance(50), very_brief = set_up && brief && chance(50);
+// lines that can be left out is drawn anew each time, so that drafts come in all lengths; all lines
+// together would be twice too long. A short ending is never ruled out, as some draft must fit.
+static void write_rest(Draft *d, int set_up, int animal, int target) {
+    int share = below(61), brief = target < below(120);
+    int very_brief = set_up && brief && target < below(40);
     char end = very_brief ? '~' : '!';
-    if (very_brief && chance(20)) {
+    if (very_brief && target < below(32)) {
         add_sentences(d, "<life>");
+        if (chance(share)) add_sentences(d, "<glad>");
         return;
     }
+    if (set_up && !very_brief && chance(share)) add_sentences(d, "<who>");
     if (set_up && !very_brief) add_sentences(d, line_with(':'));
     for (const char **line = plot; !is_end(*line); line++) {
         int there = animal_is_there(d), now = 0;
@@ -895,6 +938,7 @@ static void write_rest(Draft *d, int set_up, int animal) {
         if (now) add_sentences(d, *line + 2);
     }
     if (brief && end) add_sentences(d, line_with(end));
+    if (chance(share)) add_sentences(d, very_brief ? "<glad>" : "<coda>");
 }
 
 static void write_story(void) {
@@ -916,9 +960,9 @@ static void write_story(void) {
 
     // Of many drafts with an animal, or without, as the coin fell, keep the nearest in length.
     int target = draw_length(), best_gap = 1000;
-    for (int i = 0; best_gap > (i < DRAFTS ? 2 : 999); i++) {
+    for (int i = 0; best_gap > (i < DRAFTS ? 1 : 999); i++) {
         draft = opening;
-        write_rest(&draft, set_up, wanted);
+        write_rest(&draft, set_up, wanted, target);
         if (animal_is_there(&draft) != wanted) continue;
         int length = tokens(draft.text + opening_length(draft.text)) + 1;
         int gap = abs(length - target);

@@ -1,0 +1,238 @@
+#!/bin/sh
+# Reproduces the experiments into out/. Needs nothing but a C compiler and make.
+#
+#   ./run.sh                the story model, the bandit's core (claims C1, C2, C5 to C7), kl; one seed
+#   ./run.sh bandit kl      every claim, C1 to C8
+#   ./run.sh full           the story model, bandit and kl, with 5 seeds
+#   ./run.sh sweep          every method over learning rates, on seeds that no claim uses
+#   ./run.sh list [WORD]    print the commands of all this, one a line, and run nothing
+#   ... --seeds N           seeds 1..N (sweep: 101..100+N)
+#
+# Runs go one to a core. What is there already is not run again, so a run.sh that was stopped
+# continues where it was. For a cluster: `list` prints simple commands for this directory. Those of
+# `sft --task bandit` train the references that `-m` names: let them end before you start the rest.
+
+set -u
+cd "$(dirname "$0")" || exit 1
+
+# --- the commands: each line is complete, and its --log (or -o) names what it produces ------------
+
+story_lines() {  # both cores. Threads that wait spin; on a busy machine that takes time from the
+                 # very thread they wait for, so let them sleep soon.
+    echo "env GOMP_SPINCOUNT=1000 ./pref sft -o out/sft.bin --log out/sft.csv > out/sft.txt"
+}
+
+kl_lines() {
+    echo "env OMP_NUM_THREADS=1 ./pref kl --log out/kl.csv > out/kl.txt"
+}
+
+reference_lines() {  # the policy that every run of seed $1 starts from
+    ref=out/bandit/ref_s$1
+    echo "env OMP_NUM_THREADS=1 ./pref sft --task bandit --seed $1 -o $ref.bin > $ref.txt"
+}
+
+# tune BUILD METHOD TASK SEED [OPTIONS that differ from the defaults]: one training run. Its name
+# says all of this, so claims that need the same run print the same line, and it runs once.
+tune() {
+    build=$1 method=$2 task=$3 seed=$4
+    shift 4
+    name=${build}_${method}_$task$(printf %s "$*" | sed 's/ *--/_/g; s/ //g')
+    program=./pref dir=out/bandit every=50 hist=
+    [ "$build" = on ] && program=./pref_onpolicy
+    case $name in
+        *_steps*) every=$((${name##*_steps} / 20)) ;;
+        *_lr*) dir=out/sweep every=1000 ;;                  # only the end counts
+        *_dpo_r1 | *_dpo_r1_neg0) every=10 ;;               # C6 asks when a reward was reached
+    esac
+    case $name/$seed in                                     # where did the mass go?
+        off_dpo_r?/1 | off_bon_r?/1 | on_dpo_r?/1) hist=" --hist $dir/${name}_s$seed.hist.csv" ;;
+    esac
+    echo "env OMP_NUM_THREADS=1 $program tune --method $method --task $task" \
+        "-m out/bandit/ref_s$seed.bin --seed $seed${*:+ $*} --eval-every $every" \
+        "--log $dir/${name}_s$seed.csv$hist > $dir/${name}_s$seed.txt"
+}
+
+core_lines() {  # C1, C2, C5, C6, C7 on seed $1
+    for task in r1 r2; do
+        for method in dpo bon rwr ppo; do
+            tune off $method $task "$1"
+            tune on $method $task "$1"
+        done
+        for method in ipo pref-ft; do tune off $method $task "$1"; done
+    done
+    for build in off on; do tune $build dpo r1 "$1" --neg 0; done
+}
+
+bandit_lines() {  # all claims on the bandit, on seed $1
+    core_lines "$1"
+    for collect in 20 50 100 200 500; do                    # C3; 10 is the default, 1000 is offline
+        for task in r1 r2; do
+            for method in bon rwr dpo; do tune on $method $task "$1" --collect $collect; done
+        done
+    done
+    tune on reinforce r1 "$1"
+    for reuse in 1 2 5 20 50; do                            # C4; 10 is the default
+        for method in bon reinforce ppo dpo; do
+            tune on $method r1 "$1" --reuse $reuse --steps $((100 * reuse))
+            tune on $method r1 "$1" --reuse $reuse
+        done
+    done
+}
+
+sweep_lines() {
+    for lr in 1e-4 3e-4 1e-3 3e-3 1e-2; do
+        for method in sft pref-ft bon rwr reinforce ppo dpo ipo; do
+            for build in off on; do
+                for task in r1 r2; do tune $build $method $task "$1" --lr $lr; done
+            done
+        done
+    done
+}
+
+each_seed() {  # $1: what prints the lines of a seed; $2: the first seed
+    s=$2
+    while [ "$s" -lt $(($2 + seeds)) ]; do
+        $1 "$s"
+        s=$((s + 1))
+    done
+}
+
+# All lines of phase $1. A phase starts when the one before has ended.
+phase_lines() {
+    for word in $words; do
+        case $1/$word in
+            story/story) story_lines ;;
+            first/kl) kl_lines ;;
+            first/core | first/bandit) each_seed reference_lines 1 ;;
+            first/sweep) each_seed reference_lines 101 ;;
+            rest/core | rest/bandit) each_seed ${word}_lines 1 ;;
+            rest/sweep) each_seed sweep_lines 101 ;;
+        esac
+    done | awk '!seen[$0]++'
+}
+
+# --- running them --------------------------------------------------------------------------------
+
+product() {  # the file that shows that command $1 has been run: it appears when it is complete
+    file=${1##* --log }
+    [ "$file" != "$1" ] || file=${1##* -o }
+    echo "${file%% *}"
+}
+
+progress() {  # one line, drawn over itself; in a pipe nothing
+    [ -t 2 ] || return 0
+    awk -v names="$(ls "$state/running")" -v seconds=$(($(date +%s) - start)) -v n="$todo" \
+        -v all="$steps" '{ steps += $1 } END {
+            gsub("\n", " ", names)
+            left = steps ? seconds * (all - steps) / steps : 0
+            left = steps ? sprintf(", about %d:%02d left", left / 60, left % 60) : ""
+            printf "\r%-79.79s", NR " of " n " done" left "; " names
+        }' "$state/done" >&2
+}
+
+steps_of() {  # how long each command on standard input will take, roughly: its gradient steps
+    awk '{ print match($0, /--steps [0-9]+/) ? substr($0, RSTART + 8, RLENGTH - 8) : 1000 }'
+}
+
+# Run line $1 of the list. xargs starts `run.sh --job LINE`, a process of its own, for each.
+job() {
+    command=$(sed -n "$1p" "$state/todo")
+    name=$(basename "$(product "$command")")
+    name=${name%.*}
+    eval "exec $command" 2> "$state/$name.err" &
+    # Written down for stop_all; when it has been and gone, there is no such directory any more.
+    echo $$ $! 2> /dev/null > "$state/running/$name" || { kill $!; exit; }
+    progress
+    wait $!
+    status=$?
+    if [ $status -ne 0 ]; then
+        error=$(tail -n 1 "$state/$name.err")
+        printf 'failed: %s\n    %s\n' "$command" "${error:-status $status}" >> "$state/failed"
+    fi
+    rm "$state/running/$name"
+    echo "$command" | steps_of >> "$state/done"
+    progress
+}
+
+stop_all() {  # Ctrl-C: end xargs, so that nothing new starts, and what runs now
+    trap '' INT TERM HUP
+    kill "$xargs" $(cat "$state"/running/* 2> /dev/null) 2> /dev/null
+    printf '\nstopped; the same command continues\n' >&2
+    exit 130
+}
+
+run_phase() {  # $1: the phase; $2: jobs at a time; $3: what to call it
+    rm -f "$state/done"
+    phase_lines "$1" | while read -r command; do
+        [ -e "$(product "$command")" ] || printf '%s\n' "$command"
+    done > "$state/todo"
+    : > "$state/done"
+    todo=$(awk 'END { print NR }' "$state/todo")
+    [ "$todo" -gt 0 ] || return 0
+    steps=$(steps_of < "$state/todo" | awk '{ n += $1 } END { print n }') start=$(date +%s)
+    export todo steps start
+    echo "$3: $todo to do" >&2
+    awk '{ print NR }' "$state/todo" | xargs -n 1 -P "$2" sh ./run.sh --job &
+    xargs=$!
+    wait $xargs
+    [ ! -t 2 ] || printf '\r%-79s\r' '' >&2
+}
+
+if [ "${1-}" = --job ]; then
+    job "$2"
+    exit
+fi
+
+words='' seeds='' list=''
+while [ $# -gt 0 ]; do
+    case $1 in
+        bandit | kl | sweep) words="$words $1" ;;
+        full) words="$words story bandit kl" seeds=${seeds:-5} ;;
+        list) list=yes ;;
+        --seeds)
+            case ${2-} in
+                '' | 0* | *[!0-9]*) echo "run.sh: --seeds: expected a number after it" >&2; exit 2 ;;
+            esac
+            seeds=$2
+            shift ;;
+        -h | --help | help) sed -n '2,/^$/s/^# \{0,1\}//p' run.sh; exit ;;
+        *) echo "run.sh: unknown word '$1'; there are bandit, kl, sweep, full, list" >&2; exit 2 ;;
+    esac
+    shift
+done
+words=${words:-story core kl} seeds=${seeds:-1}
+
+if [ -n "$list" ]; then
+    echo "mkdir -p out/bandit out/sweep"
+    for phase in story first rest; do phase_lines $phase; done
+    exit
+fi
+
+export state="out/.run$$"
+mkdir -p out/bandit out/sweep "$state/running" || exit 1
+trap 'rm -rf "$state"' EXIT
+xargs=''
+trap stop_all INT TERM HUP
+cores=$(nproc 2> /dev/null || sysctl -n hw.ncpu 2> /dev/null || getconf _NPROCESSORS_ONLN || echo 1)
+
+# make's own rule for a program of one C file does for dev/report
+if ! make > "$state/make" 2>&1 || ! make dev/report LDLIBS=-lm >> "$state/make" 2>&1; then
+    cat "$state/make" >&2
+    exit 1
+fi
+run_phase story 1 "training the story model, about a minute"
+run_phase first "$cores" "the bandit's reference policies, and kl"
+run_phase rest "$cores" "runs"
+
+for word in $words; do
+    case $word in
+        story) ./pref sample -m out/sft.bin -p "Once upon a time" -n 3 ;;
+        kl) cat out/kl.txt ;;
+        sweep) dev/report --sweep out ;;
+    esac
+done
+case $words in *core* | *bandit* | *kl*) dev/report out ;; esac
+if [ -e "$state/failed" ]; then
+    cat "$state/failed" >&2
+    exit 1
+fi
