@@ -66,16 +66,18 @@ static const char *book[] = {
 "= glad {A} was [so|very] happy.|{he} [had|wore] a big smile.|{A} laughed [with joy|out loud]."
     "|{he} felt [very|so] glad.",
 "= life [one day|soon|then] {he} met {pet}[| by the river], and they [played all day|were friends]."
-    "|{he} [had|got] {pet}[|, and they played every day| and loved it so much].|{he} sang every "
-    "day[| with all {his} friends| and was happy].|{he} had many friends[| and {pet}|, and they "
-    "played every day].|{he} [laughed|smiled] a lot[|, and so did {his} friends].",
+    "|{he} [had|got] {pet}[|, and they played every day| and loved it so much].|one day {he} got "
+    "{pet} to play with.|{he} played with {pet} all day.|{he} sang every day[| with all {his} "
+    "friends| and was happy].|{he} had many friends[| and {pet}|, and they played every day].|one "
+    "day {he} went out to play[| with {his} friends].|{he} [laughed|smiled] a lot[|, and so did "
+    "{his} friends].",
 "= who {he} had [brown eyes|big ears|small feet|warm hands] and a [big smile|kind smile|loud "
     "laugh].|{he} [often|always] wore [red|blue|green|yellow] [boots|socks|shoes].|{he} loved "
     "[{P}'s stories|warm bread|long walks|old songs] and [{P}'s soup|snow|funny songs|the stars]."
     "|every morning, {he} [sang|danced] [on the stairs|in the kitchen|before breakfast].|{he} had "
     "[many|a lot of] ideas, [big ones and small ones|some good and some funny].",
 "= coda {A} [never forgot it|often thought of it after that|smiled about it for a long time].|if "
-    "you [ask|meet] {A} today, {he} will tell you [all about it|this story].|{he} [drew a picture "
+    "you [ask|meet] {A} today, {he} will tell you [all about it|this story].|{A} [drew a picture "
     "of it all|wrote it all down in a little book].|{P} [loves|likes] to tell this story[ at "
     "bedtime| when friends come by|].|and that is the end of [the|this] story.",
 "= came [just then|after a while|a little later|soon], {pet} [came by|came along] and [sat down "
@@ -162,7 +164,7 @@ static const char *book[] = {
     "{him}].",
 
 "# trying again",
-"= skill ride a bike|swim|skip rope|whistle|tie {his} shoes|stand on {his} hands|row a boat|play "
+"= skill ride a bike|swim|skip rope|whistle|tie a knot|stand on one hand|row a boat|play "
     "the drum|throw a ball", "> {A} wanted to learn to {skill}.",
 "> all {his} friends could {skill}, but {A} could not.",
 "> `[Will you|Please] teach me to {skill},` {A} [said to|asked] {P}.",
@@ -790,18 +792,18 @@ enum { OPENING_MAX = 21, REST_MIN = 6, REST_MAX = 98, DRAFTS = 100 };
 // bytes and in the order learned. They depend on the lengths and the lengths on them, but after two
 // or three rounds little changes. One seed alone gives slightly other tokens: a story is off by 4.
 static const char *merges =
-    "| a|he| t| w|nd| s| b|ed| the|it| wa| d| and| f|in| to| h| l|on| c|ll|ay| n|ou| he| was| it|"
-    "On|me|re| g|or|is|at| S|ot| day|id|One| p| o|ad|ra| do| One|en|er|ut| she| in|ok|am|le|ri|"
-    " ca| T|ld|ar| u|end| A|ma|ce| H| her| of| sa| nam| named| th| on| but|nt|ith|ir| not| with|"
-    " fri| friend| He|ime| li| She| st| up| M| bo|ing|ck| time| The| his|se| be| dog| there|im|"
-    "ver|ig|om|ke|st|nted| m| said| had| G| so|rand| came| Grand|ked|tle|wn| lo|il|ell| pl| upon|"
-    "Once| y| at| all| I| B| wanted| for| e| ba|an| ra|one| ha|ved|od| D| lit| little| L| play|et|"
-    " big|out| you|ent| cou| as| cat|ve| could| wait|ow| r| go| went|ound| down|ue| stor| ne|ho|"
-    "ind| So| boy| Then| story| is| gir| girl|ouse| lived|un|very| took| look| by| al| house|"
-    " then| br| did| that|ong|ill|ide|ob| looked|!\"| k| sma| small|pa| Grandpa| Dad| ma| Grandma|"
-    " Mom| ga|ain|ast|es| they|pp|ep| old| gave| brok| se| good|ter| who| back| fell| me|ried|"
-    " friends| out| It|ily|gain| af| again|,\"| liked|uc|ry|ht|ur| asked| broke|na|ose| this|ny|"
-    "day| bed| ran| him| bl| sat|th| happ|ark|hen|Zo|Zoe| found|ucy|Ja|Jack|ree|Kim|ax|nna| ta|";
+    "| a|he| t| w|nd| s| b|ed| the|it| wa| d| and| f| to|in| l| h|on| c|ay| n|ll| he|ou| was| it|"
+    "On|me|re| g|or|is|at|ot| day|id| S|One| p| o|en| One|ra| do|ad|er| she|ut|ok| in|am|le|ri|ar|"
+    " T|ld| ca| A|end| u|ma| of| her| sa|ce| th| nam| named| but| H| not|nt| on|ir|ith| with| st|"
+    " M| fri| friend|ime| li| bo|ing| He| She| up|ck| The| be| dog| time|im| there| his|ig|om|se|"
+    "ver|nted|st|ke| m| said| G|rand| Grand| pl| had| so|ked|wn|ell| lo|tle| came| y| I| at|"
+    " wanted| all| B|il| for| upon|Once| e| ba| ra|an| ha|one| play| L|od|out| D|ved| lit| little|"
+    " big| as| you|ent|et| cat|ve| cou| wait|ow| could| r| went| go|ound|ue| stor| ne| down|ind|"
+    " is| story| So| gir| girl| boy|ho| took| Then|nn|very| look| al| lived| then| did| br|ide|"
+    " that|ouse|!\"|ong| by| k|ob| looked|pa| Grandma| Grandpa| Mom| house| Dad|ast| old|es|ain|"
+    "ill|ep| ga|pp| ma| sma| small| brok| good| out| they|ried|ter| gave| me| fell| af| back| It|"
+    "gain| again| se|ry|,\"|ur|uc| asked|ht| friends| who|ose|ily| broke| this| liked|day| bed|"
+    " ran|ark| happ|ack| him|Zo|Zoe| sat|Jack| bl|nna|un|th|hen|Kim|ax|ucy| ta| found| tell|Rose|";
 
 // How many tokens a piece of n characters becomes: as in pref.c's encoder, the two neighbours that
 // together are the earliest merge become one, until no two are.
