@@ -180,6 +180,7 @@ static Output output_open(const char *path) {
 }
 
 static void output_close(Output *out) {
+    if (!out->f) { return; }
     int bad = ferror(out->f);
     bad |= fclose(out->f) != 0;
     int moved = strcmp(out->temp, out->path) != 0;
@@ -188,6 +189,16 @@ static void output_close(Output *out) {
         if (moved) { remove(out->temp); }
         stop(1, "%s: cannot write it: %s", out->path, strerror(why));
     }
+}
+
+// A CSV with its header line; none if path is NULL.
+static Output csv_open(const char *path, const char *header) {
+    Output out = {0};
+    if (path) {
+        out = output_open(path);
+        fprintf(out.f, "%s\n", header);
+    }
+    return out;
 }
 
 // Say so at once, not after a minute of training, if `path` (NULL: nothing to do) is not writable.
@@ -1582,8 +1593,8 @@ static const Task TASKS[] = {
 };
 enum { N_TASKS = sizeof TASKS / sizeof *TASKS };
 
-// The bandit's data: a token is the bin, of 100 equal ones on [-1, 1], of tanh(Cauchy(-0.7, 0.4)). So p of
-// a bin is the difference of the Cauchy distribution function at atanh of its edges: exact.
+// The bandit's data: a token is the bin, of 100 equal ones on [-1, 1], of tanh(Cauchy(-0.7, 0.4)).
+// So p of a bin is the difference of the Cauchy distribution function at atanh of its edges: exact.
 static void bandit_data(double p[BANDIT_TOKENS]) {
     double below = 0;
     for (int i = 0; i < BANDIT_TOKENS; i++) {
@@ -1615,8 +1626,9 @@ static void batch_add_bandit(Batch *b, const double p[BANDIT_TOKENS], int len, R
 // =================================================================================================
 // 9  Losses
 // =================================================================================================
-// A loss reads log-probabilities, advantages and pairs, returns its value, and writes dlogp, which it finds
-// zeroed. It knows no network. R rows, P pairs; y_w won, y_l lost; pi the policy, pi_ref the reference.
+// A loss reads log-probabilities, advantages and pairs, returns its value, and writes dlogp, which
+// it finds zeroed. It knows no network. R rows, P pairs; y_w won, y_l lost; pi the policy, pi_ref
+// the reference.
 
 // Add g to dlogp of every token of the row's response.
 static void push(Batch *b, int row, double g) {
@@ -1671,8 +1683,8 @@ static int best_of_group(const Batch *b, int r) {
     return best;
 }
 
-// loss = mean over prompts of -log pi(y_best), the best of the N responses. On fresh samples: RAFT (Dong et
-// al. 2023), expert iteration.
+// loss = mean over prompts of -log pi(y_best), the best of the N responses. On fresh samples: RAFT
+// (Dong et al. 2023), expert iteration.
 static double loss_bon(Batch *b, const Options *o) {
     (void)o;
     double loss = 0, weight = (double)b->group / b->n_rows;
@@ -1690,7 +1702,8 @@ static double rwr_weight(const Batch *b, int row, const Options *o) {
 }
 
 // Reward-weighted regression (Peters and Schaal 2007; Peng et al. 2019):
-// loss = mean over responses of -exp(A/beta) log pi(y). All weights are positive: it only pushes up.
+// loss = mean over responses of -exp(A/beta) log pi(y). All weights are positive: it only pushes
+// up.
 static double loss_rwr(Batch *b, const Options *o) {
     double loss = 0;
     for (int r = 0; r < b->n_rows; r++) {
@@ -1701,7 +1714,8 @@ static double loss_rwr(Batch *b, const Options *o) {
     return loss;
 }
 
-// REINFORCE (Williams 1992): loss = mean over responses of -sum_t A_t log pi(y_t). A < 0 pushes down.
+// REINFORCE (Williams 1992): loss = mean over responses of -sum_t A_t log pi(y_t). A < 0 pushes
+// down.
 static double loss_reinforce(Batch *b, const Options *o) {
     (void)o;
     double loss = 0;
@@ -1715,8 +1729,9 @@ static double loss_reinforce(Batch *b, const Options *o) {
 }
 
 // PPO (Schulman et al. 2017, eq. 7), with the ratio rho_t = pi(y_t) / pi_old(y_t) of each token:
-// loss = mean over responses of -sum_t min(rho_t A_t, clip(rho_t, 1-eps, 1+eps) A_t). Where the clipped
-// term is the smaller, nothing is left to gain and dlogp is 0; clip_frac counts these tokens.
+// loss = mean over responses of -sum_t min(rho_t A_t, clip(rho_t, 1-eps, 1+eps) A_t). Where the
+// clipped term is the smaller, nothing is left to gain and dlogp is 0; clip_frac counts these
+// tokens.
 static double loss_ppo(Batch *b, const Options *o) {
     double loss = 0, clipped = 0, tokens = 0;
     for (int r = 0; r < b->n_rows; r++) {
@@ -1735,7 +1750,8 @@ static double loss_ppo(Batch *b, const Options *o) {
 }
 
 // DPO (Rafailov et al. 2023, eq. 7): h = log pi/pi_ref (y_w) - log pi/pi_ref (y_l),
-// loss = mean over pairs of -log sigmoid(beta h). y_l is pushed down exactly as hard as y_w is pushed up.
+// loss = mean over pairs of -log sigmoid(beta h). y_l is pushed down exactly as hard as y_w is
+// pushed up.
 static double loss_dpo(Batch *b, const Options *o) {
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
@@ -1749,9 +1765,9 @@ static double loss_dpo(Batch *b, const Options *o) {
     return loss;
 }
 
-// IPO (Azar et al. 2023, eq. 17): loss = mean over pairs of (h - 1/(2 tau))^2. Pulls each margin to a finite
-// target, where DPO would widen it for ever. The paper's h sums over tokens; with ipo_mean each response's
-// part is divided by its length, as its authors later advised.
+// IPO (Azar et al. 2023, eq. 17): loss = mean over pairs of (h - 1/(2 tau))^2. Pulls each margin to
+// a finite target, where DPO would widen it for ever. The paper's h sums over tokens; with ipo_mean
+// each response's part is divided by its length, as its authors later advised.
 static double loss_ipo(Batch *b, const Options *o) {
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
@@ -1800,8 +1816,8 @@ static const Method METHODS[] = {
      loss_sft, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
     {"pref-ft", "imitates the preferred of each pair (filtered SFT on chosen)", "no", "yes", "no",
      loss_pref_ft, 1, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
-    {"bon", "imitates the best of n (on fresh samples: RAFT, expert iteration)", "either", "either", "no",
-     loss_bon, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+    {"bon", "imitates the best of n (on fresh samples: RAFT, expert iteration)", "either", "either",
+     "no", loss_bon, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
     {"rwr", "imitates all, weighted by exp(A/beta)", "either", "either", "no",
      loss_rwr, 0, 0, 0, 1, {LR(1e-3, 1e-3), 1e-4}},
     {"reinforce", "policy gradient (with --baseline loo: RLOO)", "yes", "no", "with a baseline",
@@ -1820,8 +1836,8 @@ enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 enum { NO_BASELINE, LEAVE_ONE_OUT, GROUP_BASELINE, VALUE_BASELINE };
 static const char *const BASELINES[] = {"none", "loo", "group", "value"};
 
-// Set the advantage of every response from the rewards of its group: none r; loo r - mean of the others;
-// group (r - mean) / (std + 1e-8), std with n-1, and 0 if all are equal.
+// Set the advantage of every response from the rewards of its group: none r; loo r - mean of the
+// others; group (r - mean) / (std + 1e-8), std with n-1, and 0 if all are equal.
 static void advantages(Batch *b, int baseline) {
     int n = b->group;
     for (int r = 0; r < b->n_rows; r++) {
@@ -1878,8 +1894,8 @@ static int step_rows(const Run *run) {
 }
 
 // Sample: n responses of `from` to each of n_prompts new prompts. stream names what for.
-static void sample_rows(Run *run, const GPT *from, Batch *prompts, int n_prompts, int n, uint64_t stream,
-                        Batch *out) {
+static void sample_rows(Run *run, const GPT *from, Batch *prompts, int n_prompts, int n,
+                        uint64_t stream, Batch *out) {
     Rng r = rng_stream((uint64_t)run->o->seed, 'x', stream);
     batch_clear(prompts);
     for (int i = 0; i < n_prompts; i++) {
@@ -1894,7 +1910,8 @@ static void sample_rows(Run *run, const GPT *from, Batch *prompts, int n_prompts
     }
 }
 
-// data: n_prompts prompts, their responses by `from`, and all that a loss will want to know of them.
+// data: n_prompts prompts, their responses by `from`, and all that a loss will want to know of
+// them.
 static void collect(Run *run, const GPT *from, int n_prompts, int round) {
     Batch *b = &run->data;
     const Options *o = run->o;
@@ -1914,7 +1931,8 @@ static void gather(Run *run, const int *prompt, int n_prompts) {
     Batch *to = &run->step;
     batch_clear(to);
     for (int i = 0; i < n_prompts * to->group; i++) {
-        int r = prompt[i / to->group] * to->group + i % to->group, at = from->row[r], n = from->row[r + 1] - at;
+        int r = prompt[i / to->group] * to->group + i % to->group, at = from->row[r],
+            n = from->row[r + 1] - at;
         size_t bytes = (size_t)n * sizeof(real), end = (size_t)to->n_tokens;
         memcpy(to->ref_logp + end, from->ref_logp + at, bytes);
         memcpy(to->old_logp + end, from->old_logp + at, bytes);
@@ -1947,7 +1965,8 @@ static void gradient_step(Run *run, int step) {
     gpt_backward(&run->policy, &run->acts, b, b->dlogp, NULL);
     double norm = adamw(&run->policy, run->o->lr, 1, ++run->updates);
     if (!isfinite(loss) || !isfinite(norm)) {
-        stop(1, "%s: the loss is not finite at step %d; try a smaller --lr", run->method->name, step);
+        stop(1, "%s: the loss is not finite at step %d; try a smaller --lr", run->method->name,
+             step);
     }
     run->loss += loss;
     run->grad_norm += norm;
@@ -1955,23 +1974,19 @@ static void gradient_step(Run *run, int step) {
     run->since++;
 }
 
-// One number of the log; a quantity that the method does not have is an empty field.
-static void log_number(FILE *f, int has, double x) {
-    fprintf(f, has ? ",%.6g" : ",", x);
-}
-
 static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,"
-    "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,grad_norm,"
-    "clip_frac,seconds\n";
+    "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
+    "grad_norm,clip_frac,seconds";
 
-// Measure the policy on fresh samples and on the probe pairs; write a row of the log, and one of the
-// histogram; print a line. Nothing measured here reaches the training.
+// Measure the policy on fresh samples and on the probe pairs; write a row of the log, and one of
+// the histogram; print a line. Nothing measured here reaches the training.
 static void evaluate(Run *run, int step) {
     Batch *b = &run->eval, *probe = &run->probe;
     sample_rows(run, &run->policy, &run->eval_prompts, EVAL_BANDIT, 1, (uint64_t)step << 32 | 1, b);
     gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
     gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
-    double gold = 0, kl = 0, entropy = 0, length = 0, distinct = 0, count[BANDIT_TOKENS] = {0}, tokens = 0;
+    double gold = 0, kl = 0, entropy = 0, length = 0, distinct = 0, count[BANDIT_TOKENS] = {0},
+           tokens = 0;
     for (int r = 0; r < b->n_rows; r++) {
         int n = b->row[r + 1] - b->start[r], seen = 0;
         gold += b->reward[r] / b->n_rows;
@@ -1980,7 +1995,7 @@ static void evaluate(Run *run, int step) {
         length += (double)n / b->n_rows;
         for (int i = 0; i < r && !seen; i++) {
             seen = b->row[i + 1] - b->start[i] == n
-                   && !memcmp(b->token + b->start[i], b->token + b->start[r], (size_t)n * sizeof(int));
+                   && !memcmp(b->token + b->start[i], b->token + b->start[r], n * sizeof(int));
         }
         distinct += (double)!seen / b->n_rows;
         for (int i = b->start[r]; i < b->row[r + 1]; i++, tokens++) { count[b->token[i]]++; }
@@ -2000,23 +2015,22 @@ static void evaluate(Run *run, int step) {
            run->queries, gold, kl, entropy, distinct);
     fflush(stdout);
     if (run->log.f) {
-        FILE *f = run->log.f;
-        int some = run->since > 0, n = some ? run->since : 1;
-        fprintf(f, "%d,%d", step, run->queries);
-        log_number(f, some, run->loss / n);
-        log_number(f, 1, gold);
-        log_number(f, 0, 0);
-        const double row[] = {kl, entropy, distinct, length, chosen, rejected, margin, accuracy};
-        for (int i = 0; i < 8; i++) { log_number(f, 1, row[i]); }
-        log_number(f, some, run->push_up / n);
-        log_number(f, some, run->push_down / n);
-        log_number(f, some, run->grad_norm / n);
-        log_number(f, some && run->method->old, run->clip_frac / n);
-        fprintf(f, ",%.3f\n", run->spent);
+        double steps = run->since > 0 ? run->since : NAN;  // NAN: an empty field
+        const double row[] = {
+            run->loss / steps, gold, NAN, kl, entropy, distinct, length, chosen, rejected, margin,
+            accuracy, run->push_up / steps, run->push_down / steps, run->grad_norm / steps,
+            run->method->old ? run->clip_frac / steps : NAN};
+        fprintf(run->log.f, "%d,%d", step, run->queries);
+        for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+            fprintf(run->log.f, isnan(row[i]) ? "," : ",%.6g", row[i]);
+        }
+        fprintf(run->log.f, ",%.3f\n", run->spent);
     }
     if (run->hist.f) {
         fprintf(run->hist.f, "%d", step);
-        for (int i = 0; i < BANDIT_TOKENS; i++) { fprintf(run->hist.f, ",%.6g", count[i] / tokens); }
+        for (int i = 0; i < BANDIT_TOKENS; i++) {
+            fprintf(run->hist.f, ",%.6g", count[i] / tokens);
+        }
         fputc('\n', run->hist.f);
     }
     run->loss = run->push_up = run->push_down = run->grad_norm = run->clip_frac = run->since = 0;
@@ -2050,7 +2064,7 @@ static double imitation_bound(Run *run) {
 static void train(Run *run) {
     const Options *o = run->o;
     int needed = (int)(((long long)o->steps * o->batch + o->reuse - 1) / o->reuse);
-    int all = (needed + o->batch - 1) / o->batch * o->batch;  // prompts, if they are collected at once
+    int all = (needed + o->batch - 1) / o->batch * o->batch;  // prompts, if collected at once
 #ifdef ON_POLICY
     const GPT *from = &run->policy;  // the policy as it is at that moment
     int n_prompts = min_int(o->collect, all);
@@ -2073,7 +2087,8 @@ static void train(Run *run) {
             printf("imitating these samples perfectly would earn %.4f\n", imitation_bound(run));
         }
         for (int pass = 0; pass < o->reuse && step < o->steps; pass++) {
-            Rng r = rng_stream((uint64_t)o->seed, 'o', (uint64_t)round * (uint64_t)o->reuse + (uint64_t)pass);
+            Rng r = rng_stream((uint64_t)o->seed, 'o',
+                               (uint64_t)round * (uint64_t)o->reuse + (uint64_t)pass);
             shuffle(order, n_prompts, &r);
             for (int at = 0; at < n_prompts && step < o->steps; at += o->batch) {
                 gather(run, order + at, o->batch);
@@ -2115,12 +2130,12 @@ static GPT bandit_reference(int len, uint64_t seed) {
 // =================================================================================================
 // 11  Categorical KL
 // =================================================================================================
-// Why preference tuning is mode-seeking, in the smallest setting: a softmax over a few bins is moved from q0
-// to a target t by gradient descent on its logits, along
+// Why preference tuning is mode-seeking, in the smallest setting: a softmax over a few bins is
+// moved from q0 to a target t by gradient descent on its logits, along
 //     forward KL(t || p), maximum likelihood:        dlogit_i = p_i - t_i
 //     reverse KL(p || t), regularised reward:        dlogit_i = p_i (log(p_i / t_i) - KL(p || t))
-// for E_p[r] - beta KL(p || ref) = -beta KL(p || t) + const with t = ref exp(r / beta) / Z. The p_i in
-// front starves the reverse gradient where the model has no mass.
+// for E_p[r] - beta KL(p || ref) = -beta KL(p || t) + const with t = ref exp(r / beta) / Z. The p_i
+// in front starves the reverse gradient where the model has no mass.
 
 enum { BINS = 20, KL_STEPS = 20000, SETTLED = 20 };
 
@@ -2151,12 +2166,16 @@ static void bump(double *p, double center, double width, double floor_mass) {
 
 // d = the gradient on the logits of p = softmax(logit), which lies at KL(p || t) = kl from t.
 static void kl_gradient(const double *p, const double *t, double kl, int reverse, double *d) {
-    for (int i = 0; i < BINS; i++) { d[i] = reverse ? p[i] * (log(p[i] / t[i]) - kl) : p[i] - t[i]; }
+    for (int i = 0; i < BINS; i++) {
+        d[i] = reverse ? p[i] * (log(p[i] / t[i]) - kl) : p[i] - t[i];
+    }
 }
 
-// Descend from q0 to t; returns the steps until no more than a tenth of the initial total variation is left,
-// and is not left again within SETTLED steps (KL_STEPS: never). f (or NULL): a row a step, thinned out.
-static int descend(const double *q0, const double *t, int reverse, double lr, const char *name, FILE *f) {
+// Descend from q0 to t; returns the steps until no more than a tenth of the initial total variation
+// is left, and is not left again within SETTLED steps (KL_STEPS: never). f (or NULL): a row a step,
+// thinned out.
+static int descend(const double *q0, const double *t, int reverse, double lr, const char *name,
+                   FILE *f) {
     double logit[BINS], p[BINS], d[BINS], start = total_variation(q0, t);
     int arrived = 0;
     for (int i = 0; i < BINS; i++) { logit[i] = log(q0[i]); }
@@ -2165,8 +2184,8 @@ static int descend(const double *q0, const double *t, int reverse, double lr, co
         double kl = kl_divergence(p, t), left = total_variation(p, t);
         if (!(left <= 0.1 * start)) { arrived = step + 1; }
         if (f && (step < 100 || step % 100 == 0)) {
-            fprintf(f, "%s,%s,%g,%d,%.6g,%.6g,%.6g", name, reverse ? "reverse" : "forward", lr, step,
-                    left, kl_divergence(t, p), kl);
+            fprintf(f, "%s,%s,%g,%d,%.6g,%.6g,%.6g", name, reverse ? "reverse" : "forward", lr,
+                    step, left, kl_divergence(t, p), kl);
             for (int i = 0; i < BINS; i++) { fprintf(f, ",%.6g", p[i]); }
             fputc('\n', f);
         }
@@ -2194,7 +2213,7 @@ static const struct {
     {"sample score", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model"},
     {"tune", "--method", "NAME", 's', AT(method), 0, 0, NULL, "one of those below"},
     {"tune", "--task", "NAME", 's', AT(task), 0, 0, NULL, "one of those below"},
-    {"tune", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the reference (bandit: trained on the spot)"},
+    {"tune", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the reference (bandit: made on the spot)"},
     {"sft", "--task", "bandit", 's', AT(task), 0, 0, NULL, "train the bandit's reference instead"},
     {"sft", "-o", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
     {"tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned policy goes"},
@@ -2204,7 +2223,7 @@ static const struct {
     {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "stories a step"},
     {"sft", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.003", "highest learning rate"},
     {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps, or give --queries"},
-    {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "responses collected in all (10000)"},
+    {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "responses in all (10000)"},
     {"tune", "--batch", "PROMPTS", 'i', AT(batch), 1, 65536, "10", "prompts a gradient step"},
     {"tune", "-n", "N", 'i', AT(n), 1, 1024, "10", "responses to each prompt"},
     {"tune", "--collect", "PROMPTS", 'i', AT(collect), 1, 1e8, NULL,
@@ -2218,10 +2237,10 @@ static const struct {
     {"tune", "--clip", "X", 'd', AT(clip), 1e-6, 1e6, "0.2", "ppo: ratios are clipped to 1 +- X"},
     {"tune", "--baseline", "NAME", 's', AT(baseline), 0, 0, "group", "none, loo or group"},
     {"tune", "--neg", "X", 'd', AT(neg), 0, 1e6, "1", "multiply all weights that push tokens down"},
-    {"tune", "--ipo-mean", NULL, 'b', AT(ipo_mean), 0, 0, NULL, "ipo: average log-ratios over tokens"},
+    {"tune", "--ipo-mean", NULL, 'b', AT(ipo_mean), 0, 0, NULL, "ipo: average over tokens"},
     {"tune sft", "--len", "N", 'i', AT(len), 1, 1000, "9", "bandit: tokens in a response"},
-    {"tune", "--eval-every", "N", 'i', AT(eval_every), 1, 1e9, NULL, "steps between rows (10 rows a run)"},
-    {"tune", "--hist", "FILE", 's', AT(hist), 0, 0, NULL, "write the share of each token, a row each time"},
+    {"tune", "--eval-every", "N", 'i', AT(eval_every), 1, 1e9, NULL, "steps between rows"},
+    {"tune", "--hist", "FILE", 's', AT(hist), 0, 0, NULL, "write the share of each token"},
     {"sft bench", "-L", "N", 'i', AT(L), 1, 1000, "4", "layers"},
     {"sft bench", "-H", "N", 'i', AT(NH), 1, 1000, "4", "attention heads"},
     {"sft bench", "-C", "N", 'i', AT(C), 1, 65536, "128", "channels"},
@@ -2230,11 +2249,11 @@ static const struct {
     {"sft bench", "-T", "N", 'i', AT(T), 2, 65536, "128", "context: most tokens in a row"},
     {"sample", "-p", "TEXT", 's', AT(prompt), 0, 0, "", "the text to continue"},
     {"sample", "-n", "N", 'i', AT(n), 1, 65536, "3", "number of samples"},
-    {"sample", "--temp", "X", 'd', AT(temperature), 0, 1000, "1", "temperature; 0: always the likeliest"},
-    {"sample", "--top-k", "N", 'i', AT(top_k), 0, 65536, "0", "draw from the N likeliest; 0: from all"},
+    {"sample", "--temp", "X", 'd', AT(temperature), 0, 1000, "1", "temperature; 0: greedy"},
+    {"sample", "--top-k", "N", 'i', AT(top_k), 0, 65536, "0", "draw from the N likeliest; 0: all"},
     {"sample", "--max-len", "N", 'i', AT(max_len), 1, 65536, "65536", "most tokens to add"},
-    {"score", "--text", "TEXT", 's', AT(text), 0, 0, NULL, "a text to score, after the start token"},
-    {"score", "--ids", "FILE", 's', AT(ids), 0, 0, NULL, "rows of token ids, one a line, as they are"},
+    {"score", "--text", "TEXT", 's', AT(text), 0, 0, NULL, "score this, after the start token"},
+    {"score", "--ids", "FILE", 's', AT(ids), 0, 0, NULL, "score rows of token ids, one a line"},
     {"sft sample tune", "--seed", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
     {"sft tune kl", "--log", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
 #undef AT
@@ -2266,7 +2285,8 @@ static int edits(const char *a, const char *b) {
     return row[n];
 }
 
-// Index of `word` in a table whose rows begin with a name; else a usage error that names the nearest.
+// Index of `word` in a table whose rows begin with a name; else a usage error that names the
+// nearest.
 static int find(const char *what, const char *word, const void *table, size_t n, size_t row_size) {
     const char *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -2288,7 +2308,8 @@ static void option_set(Options *o, int i, const char *text) {
     double x = OPTIONS[i].kind == 'i' ? (double)strtoll(text, &end, 10) : strtod(text, &end);
     if (end == text || *end || errno || !(x >= OPTIONS[i].least && x <= OPTIONS[i].most)) {
         stop(2, "%s %s: expected %s from %g to %g", OPTIONS[i].name, text,
-             OPTIONS[i].kind == 'i' ? "a whole number" : "a number", OPTIONS[i].least, OPTIONS[i].most);
+             OPTIONS[i].kind == 'i' ? "a whole number" : "a number", OPTIONS[i].least,
+             OPTIONS[i].most);
     }
     if (OPTIONS[i].kind == 'i') { *(int *)field = (int)x; }
     if (OPTIONS[i].kind == 'd') { *(double *)field = x; }
@@ -2356,59 +2377,56 @@ static void print_samples(const GPT *g, const Tokenizer *t, const int *prompt, i
     }
 }
 
-// Supervised fine-tuning from random weights: the reference policy.
-static void command_sft(const Options *o) {
-    if (o->task) {
-        if (strcmp(o->task, "bandit")) { stop(2, "--task %s: sft knows stories and 'bandit'", o->task); }
-        output_check(o->out);
-        GPT reference = bandit_reference(o->len, (uint64_t)o->seed);
-        gpt_save(&reference, o->out);
-        return;
-    }
-    Tokenizer t;
-    Corpus train, val;
-    stories_load(o->data, &t, &train, &val);
-    output_check(o->out);
+// The shape that -L -H -C -T ask for.
+static Config shape(const Options *o, int V) {
     if (o->C % o->NH) {
         stop(2, "-C %d is not a multiple of -H %d: heads share the channels evenly", o->C, o->NH);
     }
-    Config c = {o->T, t.V, o->L, o->NH, o->C, t.V};
-    GPT g = gpt_new(c, 0, 1);
+    return (Config){o->T, V, o->L, o->NH, o->C, V};
+}
+
+// Supervised fine-tuning of a story model from random weights.
+static GPT train_on_stories(const Options *o) {
+    Tokenizer t;
+    Corpus train_set, val;
+    stories_load(o->data, &t, &train_set, &val);
+    GPT g = gpt_new(shape(o, t.V), 0, 1);
     gpt_init(&g, (uint64_t)o->seed);
-    Acts a = acts_new(&g, o->batch, c.maxT, 1);
-    Batch b = batch_new(o->batch, o->batch * c.maxT, 1);
-    Output log = {0};
-    if (o->log) {
-        log = output_open(o->log);
-        fprintf(log.f, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n");
+    Acts a = acts_new(&g, o->batch, o->T, 1);
+    Batch b = batch_new(o->batch, o->batch * o->T, 1);
+    Output log = csv_open(o->log, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds");
+    int n = train_set.n_docs, next = n, epoch = 0, since = 0,
+        every = o->steps / 10 ? o->steps / 10 : 1;
+    int *order = alloc((size_t)n, sizeof(int), "the stories"), cut = 0;
+    for (int d = 0; d < n; d++) {
+        order[d] = d;
+        cut += train_set.doc[d + 1] - train_set.doc[d] > o->T - 1;
     }
-    printf("%d stories to train on, %d to validate; %.2f M parameters, %d thread%s\n", train.n_docs,
-           val.n_docs, (double)g.n_params / 1e6, threads(), threads() > 1 ? "s" : "");
-    int *order = alloc((size_t)train.n_docs, sizeof(int), "the stories"), next = train.n_docs, epoch = 0;
-    for (int d = 0; d < train.n_docs; d++) { order[d] = d; }
+    printf("%d stories to train on, %d to validate, %d longer than the context of %d\n", n,
+           val.n_docs, cut, o->T);
+    printf("%.2f M parameters, %d thread%s\n", (double)g.n_params / 1e6, threads(),
+           threads() > 1 ? "s" : "");
     double spent = 0, loss = 0, norm = 0, tokens = 0;
-    int since = 0, every = o->steps / 10 > 0 ? o->steps / 10 : 1;
     for (int step = 1; step <= o->steps; step++) {
         double begin = seconds();
-        batch_clear(&b);
-        while (b.n_rows < o->batch) {
-            if (next == train.n_docs) {
+        for (batch_clear(&b); b.n_rows < o->batch;
+             batch_add_story(&b, &train_set, order[next++], t.eot, o->T)) {
+            if (next == n) {
                 Rng r = rng_stream((uint64_t)o->seed, 'e', (uint64_t)epoch++);
-                shuffle(order, train.n_docs, &r);
+                shuffle(order, n, &r);
                 next = 0;
             }
-            batch_add_story(&b, &train, order[next++], t.eot, c.maxT);
         }
         // linear warm-up over a twentieth of the steps, then half a cosine down to a tenth
         double warm = (double)step / (0.05 * o->steps + 1), done = (double)step / o->steps;
         double lr = o->lr * (warm < 1 ? warm : 0.1 + 0.45 * (1 + cos(3.141592653589793 * done)));
         gpt_forward(&g, &a, &b, b.logp, NULL);
         double batch_loss = mean_nll(&b);
-        if (!isfinite(batch_loss)) {
-            stop(1, "sft: the loss is not finite at step %d; try a smaller --lr", step);
-        }
         gpt_backward(&g, &a, &b, b.dlogp, NULL);
         norm += adamw(&g, lr, 1, step);
+        if (!isfinite(batch_loss) || !isfinite(norm)) {
+            stop(1, "sft: the loss is not finite at step %d; try a smaller --lr", step);
+        }
         loss += batch_loss;
         tokens += b.n_tokens;
         since++;
@@ -2416,24 +2434,34 @@ static void command_sft(const Options *o) {
         progress("step %d of %d, loss %.3f, about %.0f s left", step, o->steps, batch_loss,
                  spent / step * (o->steps - step));
         if (step % every == 0 || step == o->steps) {
-            double v = corpus_loss(&g, &a, &b, &val, t.eot), speed = tokens / spent;
+            double v = corpus_loss(&g, &a, &b, &val, t.eot);
             progress("%s", "");
-            printf("step %5d  train %.4f  validation %.4f  %.0f tokens/s  %.0f s\n", step, loss / since,
-                   v, speed, spent);
+            printf("step %5d  train %.4f  validation %.4f  %.0f tokens/s  %.0f s\n", step,
+                   loss / since, v, tokens / spent, spent);
             fflush(stdout);
             if (log.f) {
                 fprintf(log.f, "%d,%.6f,%.6f,%.6g,%.6g,%.0f,%.3f\n", step, loss / since, v, lr,
-                        norm / since, speed, spent);
+                        norm / since, tokens / spent, spent);
             }
             loss = norm = since = 0;
         }
     }
-    gpt_save(&g, o->out);
-    if (log.f) { output_close(&log); }
+    output_close(&log);
     printf("\na sample:\n");
-    Sampling how = {.T = c.maxT, .eot = t.eot, .temperature = 1, .seed = (uint64_t)o->seed};
+    Sampling how = {.T = o->T, .eot = t.eot, .temperature = 1, .seed = (uint64_t)o->seed};
     print_samples(&g, &t, &t.eot, 1, 1, &how);
-    printf("\nwrote %s; more: ./pref sample -m %s -p \"Once upon a time\"\n", o->out, o->out);
+    printf("\nmore: ./pref sample -m %s -p \"Once upon a time\"\n", o->out);
+    return g;
+}
+
+// The reference policies.
+static void command_sft(const Options *o) {
+    if (o->task && strcmp(o->task, "bandit")) {
+        stop(2, "--task %s: sft knows stories and 'bandit'", o->task);
+    }
+    output_check(o->out);
+    GPT g = o->task ? bandit_reference(o->len, (uint64_t)o->seed) : train_on_stories(o);
+    gpt_save(&g, o->out);
 }
 
 // The model and the tokenizer it was trained with.
@@ -2442,8 +2470,8 @@ static GPT load_with_tokenizer(const Options *o, Tokenizer *t) {
     GPT g = gpt_load(o->model, 0, 0);
     *t = tokenizer_load(o->data);
     if (t->V != g.c.V) {
-        stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", o->model, g.c.V, o->data,
-             t->V);
+        stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", o->model, g.c.V,
+             o->data, t->V);
     }
     return g;
 }
@@ -2467,8 +2495,8 @@ static void command_sample(const Options *o) {
     Tokenizer t;
     GPT g = load_with_tokenizer(o, &t);
     int n, *prompt = encode_row(&t, o->prompt, g.c.maxT - 1, &n);
-    Sampling how = {.T = min_int(g.c.maxT, n + o->max_len), .eot = t.eot, .temperature = o->temperature,
-                    .top_k = o->top_k, .seed = (uint64_t)o->seed};
+    Sampling how = {.T = min_int(g.c.maxT, n + o->max_len), .eot = t.eot, .top_k = o->top_k,
+                    .temperature = o->temperature, .seed = (uint64_t)o->seed};
     print_samples(&g, &t, prompt, n, o->n, &how);
 }
 
@@ -2500,8 +2528,8 @@ static void command_score(const Options *o) {
         for (char *p = text + strspn(text, " \t\r\n"); *p; p = end + strspn(end, " \t\r\n")) {
             long x = strtol(p, &end, 10);
             if (end == p || x < 0 || x >= g.c.V || n == g.c.maxT) {
-                stop(1, "%s:%d: expected at most %d token ids from 0 to %d, with spaces between", o->ids,
-                     line, g.c.maxT, g.c.V - 1);
+                stop(1, "%s:%d: expected at most %d token ids from 0 to %d, with spaces between",
+                     o->ids, line, g.c.maxT, g.c.V - 1);
             }
             id[n++] = (int)x;
         }
@@ -2513,10 +2541,7 @@ static void command_score(const Options *o) {
 
 // Speed of training and of sampling on random tokens, the best of several runs.
 static void command_bench(const Options *o) {
-    if (o->C % o->NH) {
-        stop(2, "-C %d is not a multiple of -H %d: heads share the channels evenly", o->C, o->NH);
-    }
-    Config c = {o->T, o->V, o->L, o->NH, o->C, o->V};
+    Config c = shape(o, o->V);
     GPT g = gpt_new(c, 0, 1);
     gpt_init(&g, 1);
     int B = o->batch, n = B * o->T;
@@ -2556,8 +2581,8 @@ static void command_bench(const Options *o) {
 static GPT bandit_load(const Options *o) {
     GPT g = gpt_load(o->model, 0, 0);
     if (g.c.V != BANDIT_TOKENS || g.c.maxT != o->len + 1) {
-        stop(1, "%s has a vocabulary of %d and a context of %d; the bandit with --len %d needs %d and %d",
-             o->model, g.c.V, g.c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
+        stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d", o->model,
+             g.c.V, g.c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
     }
     return g;
 }
@@ -2565,7 +2590,8 @@ static GPT bandit_load(const Options *o) {
 // A trainable copy of a model.
 static GPT gpt_copy(const GPT *from, int head) {
     GPT g = gpt_new(from->c, head, 1);
-    memcpy(g.params, from->params, (g.n_params < from->n_params ? g.n_params : from->n_params) * sizeof(real));
+    memcpy(g.params, from->params,
+           (g.n_params < from->n_params ? g.n_params : from->n_params) * sizeof(real));
     gpt_pack(&g);
     return g;
 }
@@ -2582,12 +2608,15 @@ static void command_tune(const Options *given) {
     o.beta = o.beta > 0 ? o.beta : run.method->beta;
     o.lr = o.lr > 0 ? o.lr : run.method->lr[!run.task->bandit];
     o.collect = o.collect ? o.collect : o.batch;
-    if (o.steps && o.queries) { stop(2, "--steps and --queries say the same thing twice: give one"); }
+    if (o.steps && o.queries) {
+        stop(2, "--steps and --queries say the same thing twice: give one");
+    }
     if (!o.steps) {
-        long long steps = (long long)(o.queries ? o.queries : 10000) * o.reuse / ((long long)o.batch * o.n);
+        long long steps =
+            (long long)(o.queries ? o.queries : 10000) * o.reuse / ((long long)o.batch * o.n);
         if (steps < 1 || steps > 100000000) {
-            stop(2, "--queries %d with --batch %d -n %d --reuse %d makes %lld steps", o.queries, o.batch,
-                 o.n, o.reuse, steps);
+            stop(2, "--queries %d with --batch %d -n %d --reuse %d makes %lld steps", o.queries,
+                 o.batch, o.n, o.reuse, steps);
         }
         o.steps = (int)steps;
     }
@@ -2597,20 +2626,15 @@ static void command_tune(const Options *given) {
     if (run.method->pairs && o.n < 2) { stop(2, "%s compares responses: -n 2 at least", o.method); }
     o.eval_every = o.eval_every ? o.eval_every : (o.steps + 9) / 10;
     output_check(o.out);
-    if (o.log) {
-        run.log = output_open(o.log);
-        fputs(LOG_HEADER, run.log.f);
-    }
-    if (o.hist) {
-        run.hist = output_open(o.hist);
-        fprintf(run.hist.f, "step");
-        for (int i = 0; i < BANDIT_TOKENS; i++) { fprintf(run.hist.f, ",%d", i); }
-        fputc('\n', run.hist.f);
-    }
+    char header[4 * BANDIT_TOKENS + 8] = "step";
+    for (int i = 0; i < BANDIT_TOKENS; i++) { sprintf(strchr(header, 0), ",%d", i); }
+    run.hist = csv_open(o.hist, header);
+    run.log = csv_open(o.log, LOG_HEADER);
 #ifdef ON_POLICY
     const char *misfit = !strcmp(run.method->on_policy, "no") ? "fixed data" : NULL;
 #else
-    const char *misfit = !strcmp(run.method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
+    const char *misfit =
+        !strcmp(run.method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
 #endif
     if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o.method, misfit); }
     run.ref = o.model ? bandit_load(&o) : bandit_reference(o.len, (uint64_t)o.seed);
@@ -2621,21 +2645,17 @@ static void command_tune(const Options *given) {
     run.eval = batch_new(EVAL_BANDIT, EVAL_BANDIT * run.T, 1);
     run.probe = batch_new(4 * PROBE_PAIRS, 4 * PROBE_PAIRS * run.T, 2);
     train(&run);
-    if (run.log.f) { output_close(&run.log); }
-    if (run.hist.f) { output_close(&run.hist); }
+    output_close(&run.log);
+    output_close(&run.hist);
     if (o.out) { gpt_save(&run.policy, o.out); }
 }
 
 // The study of section 11: each way at its best of many learning rates.
 static void command_kl(const Options *o) {
     double q0[BINS], t[BINS];
-    Output log = {0};
-    if (o->log) {
-        log = output_open(o->log);
-        fprintf(log.f, "case,direction,lr,step,tv,forward_kl,reverse_kl");
-        for (int i = 0; i < BINS; i++) { fprintf(log.f, ",p%d", i); }
-        fputc('\n', log.f);
-    }
+    char header[256] = "case,direction,lr,step,tv,forward_kl,reverse_kl";
+    for (int i = 0; i < BINS; i++) { sprintf(strchr(header, 0), ",p%d", i); }
+    Output log = csv_open(o->log, header);
     // a bump of width 2 around `at`, over some mass spread evenly, is to become one around `to`
     const struct { const char *name; double at, floor_mass, to, target_floor; } cases[] = {
         {"near, mass everywhere", 6, 0.1, 9, 0.1},
@@ -2645,7 +2665,8 @@ static void command_kl(const Options *o) {
         {"far, none to speak of", 4, 1e-6, 15, 1e-6},
     };
     printf("steps until 10%% of the initial total variation is left, at the best learning rate\n");
-    printf("%-30s %6s  %22s  %22s\n", "target", "TV", "forward KL (steps, lr)", "reverse KL (steps, lr)");
+    printf("%-30s %6s  %22s  %22s\n", "target", "TV", "forward KL (steps, lr)",
+           "reverse KL (steps, lr)");
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         bump(q0, cases[c].at, 2, cases[c].floor_mass);
         bump(t, cases[c].to, 2, cases[c].target_floor);
@@ -2671,7 +2692,7 @@ static void command_kl(const Options *o) {
         }
         putchar('\n');
     }
-    if (log.f) { output_close(&log); }
+    output_close(&log);
 }
 
 static void command_info(const Options *o) {
@@ -2751,7 +2772,8 @@ static void command_help(const Options *o) {
         printf("\nmethods%42s on-policy  reuse   negative gradient\n", "");
         for (int i = 0; i < N_METHODS; i++) {
             const Method *m = &METHODS[i];
-            printf("  %-10s %-66s %-9s %-6s %s\n", m->name, m->help, m->on_policy, m->reuse, m->negative);
+            printf("  %-10s %-66s %-9s %-6s %s\n", m->name, m->help, m->on_policy, m->reuse,
+                   m->negative);
         }
     }
 }

@@ -1164,7 +1164,7 @@ static void test_tune_errors(void) {
     fails(2, "give one", "%s --steps 10 --queries 100", tune);
     fails(2, "makes 0 steps", "%s --queries 3 --reuse 1", tune);
     fails(2, "-n 2 at least", "%s -n 1", tune);
-    fails(1, "needs 100 and 10", "%s -m %s", tune, ref);
+    fails(1, "are 100 and 10", "%s -m %s", tune, ref);
     fails(1, "cannot write", "%s --len 2 -m %s --log %s", tune, ref, in_scratch("no/such"));
     fails(1, "cannot write", "%s --len 2 -m %s -o %s", tune, ref, in_scratch("no/such"));
     fails(1, "ipo: the loss is not finite at step",
