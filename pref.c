@@ -4,11 +4,11 @@ pref.c: preference fine-tuning of a small language model, in one C file.
 A minimal reimplementation of "Preference Fine-Tuning of LLMs Should Leverage Suboptimal, On-Policy
 Data" (Tajwar et al., ICML 2024). The one idea to keep in mind while reading:
 
-    Every method is a weight on each token's log-likelihood. With logp[i] = log pi(token i | before),
+    Every method is a weight on each token's log-likelihood. With logp[i] = log p(token i | before),
     any loss L has the gradient  sum_i dlogp[i] * grad logp[i],  where dlogp = dL/dlogp.
 
-So a loss is a small function from log-probabilities to dlogp, the network has one backward pass that
-takes dlogp, and dlogp > 0 ("push this token down") is the paper's negative gradient.
+So a loss is a small function from log-probabilities to dlogp, the network has one backward pass
+that takes dlogp, and dlogp > 0 ("push this token down") is the paper's negative gradient.
 
 Sections, in reading order; nothing calls a later one:
      1 utilities             errors, files, random numbers, exp
@@ -55,7 +55,8 @@ typedef REAL real;
 // 1  Utilities
 // =================================================================================================
 
-// Print one line on stderr and end the program: status 1 for what went wrong, 2 for a wrong command.
+// Print one line on stderr and end the program: status 1 for what went wrong, 2 for a wrong
+// command.
 static _Noreturn void stop(int status, const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -67,32 +68,24 @@ static _Noreturn void stop(int status, const char *format, ...) {
     exit(status);
 }
 
-// count * size zeroed bytes, on a cache line's edge. Asking for more than the machine has ends the
-// program with the figure: the kernel would otherwise promise it and kill us later. Nothing is freed
-// one by one: each block begins with the address of the one before, and exit follows that chain.
-static void **last_block(void) {
-    static void *last;
-    return &last;
-}
-
-static void free_blocks(void) {
-    for (void *block = *last_block(), *next; block; block = next) {
-        next = *(void **)block;
-        free(block);
-    }
-}
-
+// count * size zeroed bytes, on a cache line's edge: a different one in each page, for what is
+// walked together must not crowd the same part of the cache. Error: more, in all, than the machine
+// has; the kernel would promise it and kill us later. Nothing is freed before the end; each block
+// begins with the address of the one before, so that none looks lost.
 static void *alloc(size_t count, size_t size, const char *what) {
-    double need = (double)count * (double)size;
+    static void *last;
+    static double need;
+    static size_t n_blocks;
     double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    void **block = need > have ? NULL : calloc(count * size + 128, 1);
+    size_t skip = 128 + n_blocks++ * 5 % 61 * 64;
+    need += (double)count * (double)size;
+    void **block = need > have ? NULL : calloc(count * size + skip, 1);
     if (!block) {
         stop(1, "%s: needs %.0f MB of memory; the machine has %.0f", what, need / 1e6, have / 1e6);
     }
-    if (!*last_block()) { atexit(free_blocks); }
-    *block = *last_block();
-    *last_block() = block;
-    return (char *)block + 128 - (uintptr_t)block % 64;
+    *block = last;
+    last = block;
+    return (char *)block + skip - (uintptr_t)block % 64;
 }
 
 static double seconds(void) {  // since some fixed moment
@@ -109,9 +102,10 @@ static int threads(void) {
 #endif
 }
 
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
+static int min_int(int a, int b) { return a < b ? a : b; }
+
+// The first of n things that worker i of `workers` takes, when they are shared out evenly.
+static int share(int n, int i, int workers) { return (int)((long long)n * i / workers); }
 
 // A line that is drawn over itself while something long runs; on a terminal only.
 static void progress(const char *format, ...) {
@@ -129,8 +123,8 @@ typedef struct {
     const char *file;  // the one argument that is not an option
     const char *model, *rm, *pairs, *out, *data, *log, *hist, *prompt, *text, *ids;
     const char *task, *method, *baseline;
-    int steps, batch, L, NH, C, V, T, n, top_k, max_len, seed, collect, reuse, queries, len, eval_every;
-    int ipo_mean;
+    int steps, batch, L, NH, C, V, T, n, top_k, max_len, seed, collect, reuse, queries, len;
+    int eval_every, ipo_mean;
     double lr, temperature, beta, tau, kl, clip, neg;
 } Options;
 
@@ -142,17 +136,17 @@ typedef struct {
     size_t size;  // bytes; what a header promises is checked against it before memory is asked for
 } Input;
 
+// A file to read from its beginning. Anything but a regular file is an error.
 static Input input_open(const char *path) {
-    Input in = {fopen(path, "rb"), path, 0};
-    struct stat s;
-    if (!in.f || fstat(fileno(in.f), &s) != 0) {
-        stop(1, "%s: cannot open it: %s", path, strerror(errno));
-    }
-    if (!S_ISREG(s.st_mode)) { stop(1, "%s: not a regular file", path); }
-    in.size = (size_t)s.st_size;
+    struct stat s = {0};
+    int found = stat(path, &s) == 0;  // opening a pipe would wait for its writer
+    if (found && !S_ISREG(s.st_mode)) { stop(1, "%s: not a regular file", path); }
+    Input in = {found ? fopen(path, "rb") : NULL, path, (size_t)s.st_size};
+    if (!in.f) { stop(1, "%s: cannot open it: %s", path, strerror(errno)); }
     return in;
 }
 
+// The next `count` things of `size` bytes each; fewer are an error.
 static void input_read(Input *in, void *to, size_t count, size_t size) {
     if (fread(to, size, count, in->f) != count) {
         stop(1, "%s: ends too early (%zu bytes)", in->path, in->size);
@@ -179,19 +173,7 @@ static Output output_open(const char *path) {
     return out;
 }
 
-static void output_close(Output *out) {
-    if (!out->f) { return; }
-    int bad = ferror(out->f);
-    bad |= fclose(out->f) != 0;
-    int moved = strcmp(out->temp, out->path) != 0;
-    if (bad || (moved && rename(out->temp, out->path) != 0)) {
-        int why = errno;
-        if (moved) { remove(out->temp); }
-        stop(1, "%s: cannot write it: %s", out->path, strerror(why));
-    }
-}
-
-// A CSV with its header line; none if path is NULL.
+// A CSV with its header line; no file if path is NULL.
 static Output csv_open(const char *path, const char *header) {
     Output out = {0};
     if (path) {
@@ -199,6 +181,18 @@ static Output csv_open(const char *path, const char *header) {
         fprintf(out.f, "%s\n", header);
     }
     return out;
+}
+
+// Error: what was written did not all arrive; nothing then stands at the file's place.
+static void output_close(Output *out) {
+    if (!out->f) { return; }
+    int bad = ferror(out->f), moved = strcmp(out->temp, out->path) != 0;
+    errno = 0;  // an earlier error has left no number
+    if (fclose(out->f) != 0 || bad || (moved && rename(out->temp, out->path) != 0)) {
+        int why = errno ? errno : EIO;
+        if (moved) { remove(out->temp); }
+        stop(1, "%s: cannot write it: %s", out->path, strerror(why));
+    }
 }
 
 // Say so at once, not after a minute of training, if `path` (NULL: nothing to do) is not writable.
@@ -212,9 +206,9 @@ static void output_check(const char *path) {
 
 // --- random numbers ------------------------------------------------------------------------------
 
-// splitmix64 (Steele, Lea, Flood 2014): a counter passed through a mixing function. Any two counters
-// give unrelated streams, so every row that is sampled gets its own: results then do not depend on
-// the order or the thread in which rows are drawn.
+// splitmix64 (Steele, Lea, Flood 2014): a counter passed through a mixing function. Any two
+// counters give unrelated streams, so every row that is sampled gets its own: results then do not
+// depend on the order or the thread in which rows are drawn.
 typedef struct {
     uint64_t state;
 } Rng;
@@ -235,15 +229,10 @@ static Rng rng_stream(uint64_t seed, uint64_t purpose, uint64_t index) {
     return r;
 }
 
-static double rng_uniform(Rng *r) {  // in [0, 1)
-    return (double)(rng_next(r) >> 11) * 0x1p-53;
-}
-
-static int rng_below(Rng *r, int n) {  // 0 .. n-1
-    return (int)(rng_uniform(r) * n);
-}
-
-static double rng_normal(Rng *r) {  // Box and Muller
+// Uniform in [0, 1); a whole number 0 .. n-1; normal (Box and Muller).
+static double rng_uniform(Rng *r) { return (double)(rng_next(r) >> 11) * 0x1p-53; }
+static int rng_below(Rng *r, int n) { return (int)(rng_uniform(r) * n); }
+static double rng_normal(Rng *r) {
     double radius = sqrt(-2 * log(1 - rng_uniform(r)));
     return radius * cos(6.283185307179586 * rng_uniform(r));
 }
@@ -258,9 +247,9 @@ static void shuffle(int *x, int n, Rng *r) {  // Fisher and Yates
 
 // --- arithmetic ----------------------------------------------------------------------------------
 
-// As many numbers as one instruction handles, in the compilers' portable notation. Compilers may not
-// reorder a sum of floats, so they leave a plain loop over one scalar sum slow; a vector of partial
-// sums says the order outright, and so gives the same bits everywhere it is used.
+// As many numbers as one instruction handles, in the compilers' portable notation. Compilers may
+// not reorder a sum of floats, so they leave a plain loop over one scalar sum slow; a vector of
+// partial sums says the order outright, and so gives the same bits everywhere it is used.
 #if defined __AVX512F__
 #define VECTOR_BYTES 64
 #elif defined __AVX__
@@ -281,13 +270,11 @@ typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real))
 FULL_WIDTH static inline real sum_product(const real *a, const real *b, const real *c, int n) {
     vec s[2] = {{0}, {0}};
     int i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        for (int j = 0; j < 2; j++) {
-            vec x = *(const vec *)(a + i + j * LANES);
-            if (b) { x *= *(const vec *)(b + i + j * LANES); }
-            if (c) { x *= *(const vec *)(c + i + j * LANES); }
-            s[j] += x;
-        }
+    for (int j = 0; i + LANES <= n; i += LANES, j = !j) {
+        vec x = *(const vec *)(a + i);
+        if (b) { x *= *(const vec *)(b + i); }
+        if (c) { x *= *(const vec *)(c + i); }
+        s[j] += x;  // two sums in turn, for one need not wait for the other
     }
     s[0] += s[1];
     real total = 0;
@@ -296,15 +283,11 @@ FULL_WIDTH static inline real sum_product(const real *a, const real *b, const re
     return total;
 }
 
-static real sum(const real *a, int n) {
-    return sum_product(a, NULL, NULL, n);
-}
+static real sum(const real *a, int n) { return sum_product(a, NULL, NULL, n); }
+static real dot(const real *a, const real *b, int n) { return sum_product(a, b, NULL, n); }
 
-static real dot(const real *a, const real *b, int n) {
-    return sum_product(a, b, NULL, n);
-}
-
-static real largest(const real *a, int n) {  // n >= 1
+// The largest of n >= 1 numbers, by 16 partial ones for the same reason.
+static real largest(const real *a, int n) {
     real m[16];
     for (int j = 0; j < 16; j++) { m[j] = a[0]; }
     int i = 0;
@@ -342,92 +325,106 @@ typedef struct {
     size_t rs, cs;
 } Matrix;
 
-static Matrix rows(const real *x, size_t stride) {  // stored row by row
-    return (Matrix){(real *)x, stride, 1};
-}
-
-static Matrix turned(const real *x, size_t stride) {  // the transpose of what is stored row by row
-    return (Matrix){(real *)x, 1, stride};
-}
-
 static const Matrix NONE = {NULL, 0, 0};
 
-static Matrix from(Matrix m, int i, int j) {  // what lies right of and below element (i, j)
-    return m.x ? (Matrix){m.x + (size_t)i * m.rs + (size_t)j * m.cs, m.rs, m.cs} : NONE;
+// What is stored row by row; the transpose of that; what lies right of and below element (i, j).
+static Matrix rows(const real *x, size_t stride) { return (Matrix){(real *)x, stride, 1}; }
+static Matrix turned(const real *x, size_t stride) { return (Matrix){(real *)x, 1, stride}; }
+static Matrix from(Matrix m, int i, int j) {
+    return m.x ? (Matrix){m.x + i * m.rs + j * m.cs, m.rs, m.cs} : NONE;
 }
 
-// A tile of TILE_M x TILE_N sums fits the vector registers of the machine, with room to spare for what is
-// multiplied. BLOCK_K x BLOCK_N numbers of b, or BLOCK_M rows of a, fit the nearest caches.
-enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES, BLOCK_K = 256, BLOCK_N = 128, BLOCK_M = 64 };
+// A tile of TILE_M x TILE_N sums fits the vector registers of the machine, with room to spare for
+// what is multiplied. BLOCK_K x BLOCK_N numbers of b, or BLOCK_M rows of a, fit the nearest caches.
+enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES };
+enum { BLOCK_K = 256, BLOCK_N = 128, BLOCK_M = 64 };
 
-// Copy columns j .. j+TILE_N-1 of b (K, N) to one panel (K, TILE_N), with zeros past column N.
-static void pack_panel(real *panel, Matrix b, int K, int N, int j) {
-    int n = min_int(N - j, TILE_N);
-    for (int k = 0; k < K; k++, panel += TILE_N) {
-        const real *x = from(b, k, j).x;
-        if (b.cs == 1 && n == TILE_N) {
-            memcpy(panel, x, TILE_N * sizeof(real));
-        } else {
-            for (int i = 0; i < TILE_N; i++) { panel[i] = i < n ? x[(size_t)i * b.cs] : 0; }
+// Copy b (K, N) to panels of TILE_N columns, each (K, TILE_N), with zeros past column N:
+// packed_size(K, N) numbers, which a tile then reads from first to last.
+static void pack(real *panel, Matrix b, int K, int N) {
+    for (int j = 0; j < N; j += TILE_N) {
+        int n = min_int(N - j, TILE_N);
+        for (int k = 0; k < K; k++, panel += TILE_N) {
+            const real *x = from(b, k, j).x;
+            if (b.cs == 1 && n == TILE_N) {
+                memcpy(panel, x, TILE_N * sizeof(real));
+            } else {
+                for (int i = 0; i < TILE_N; i++) { panel[i] = i < n ? x[i * b.cs] : 0; }
+            }
         }
     }
-}
-
-// Copy all of b (K, N) so, panel after panel: packed_size(K, N) numbers.
-static void pack(real *panels, Matrix b, int K, int N) {
-    for (int j = 0; j < N; j += TILE_N) { pack_panel(panels + (size_t)j * K, b, K, N, j); }
 }
 
 static size_t packed_size(int K, int N) {
-    return (size_t)((N + TILE_N - 1) / TILE_N * TILE_N) * (size_t)K;
+    return (size_t)((N + TILE_N - 1) / TILE_N * TILE_N) * K;
 }
 
-// One tile: c (m, n) = init + bias + a (m, K) panel (K, n), with m <= TILE_M, n <= TILE_N. Rows past m
-// repeat the last one and are not stored, so each result takes the same steps wherever it stands.
-FULL_WIDTH static void multiply_tile(Matrix c, Matrix init, const real *bias, Matrix a,
-                                     const real *panel, int m, int n, int K) {
+// One tile: c (m, n) = init + bias + a (m, K) panel (K, n), with m <= TILE_M and n <= width *
+// LANES, the width a constant 1 or 2. Rows past m repeat the last one and are not stored, so each
+// result takes the same steps wherever it stands.
+FULL_WIDTH static inline void tile(Matrix c, Matrix init, const real *bias, Matrix a,
+                                   const real *panel, int m, int n, int K, int width) {
     const real *row[TILE_M];
-    vec acc[TILE_M][2], first[2] = {{0}, {0}};
-    for (int j = 0; bias && j < n; j++) { first[j / LANES][j % LANES] = bias[j]; }
+    vec acc[TILE_M][2];
     for (int i = 0; i < TILE_M; i++) {
         row[i] = a.x + (size_t)min_int(i, m - 1) * a.rs;
-        acc[i][0] = first[0];
-        acc[i][1] = first[1];
+        acc[i][0] = acc[i][1] = (vec){0};
     }
     for (int k = 0; k < K; k++, panel += TILE_N) {
-        vec b0 = *(const vec *)panel, b1 = *(const vec *)(panel + LANES);
+        vec b0 = *(const vec *)panel, b1 = width > 1 ? *(const vec *)(panel + LANES) : b0;
         for (int i = 0; i < TILE_M; i++) {
             real x = row[i][(size_t)k * a.cs];
             acc[i][0] += x * b0;
-            acc[i][1] += x * b1;
+            if (width > 1) { acc[i][1] += x * b1; }
         }
     }
-    for (int i = 0; i < m; i++) {
-        real *to = c.x + (size_t)i * c.rs;
-        const real *old = init.x ? init.x + (size_t)i * init.rs : NULL;
-        if (n == TILE_N) {
-            if (old) {
-                acc[i][0] += *(const vec *)old;
-                acc[i][1] += *(const vec *)(old + LANES);
+    if (m == TILE_M && n == width * LANES) {
+        for (int i = 0; i < TILE_M; i++) {
+            for (int v = 0; v < width; v++) {
+                if (init.x) { acc[i][v] += *(const vec *)(init.x + i * init.rs + v * LANES); }
+                if (bias) { acc[i][v] += *(const vec *)(bias + v * LANES); }
+                *(vec *)(c.x + i * c.rs + v * LANES) = acc[i][v];
             }
-            *(vec *)to = acc[i][0];
-            *(vec *)(to + LANES) = acc[i][1];
-        } else {
-            const real *s = (const real *)acc[i];
-            for (int j = 0; j < n; j++) { to[j] = old ? old[j] + s[j] : s[j]; }
+        }
+        return;
+    }
+    real sums[TILE_M][TILE_N];
+    memcpy(sums, acc, sizeof sums);
+    for (int i = 0; i < m; i++) {
+        for (int j = 0; j < n; j++) {
+            real x = sums[i][j];
+            if (init.x) { x += init.x[i * init.rs + j]; }
+            c.x[i * c.rs + j] = bias ? x + bias[j] : x;
         }
     }
 }
 
-// c (M, N) = init + bias + a (M, K) b, with b (K, N) already packed in panels. bias (N) or NULL is added to
+// Functions of their own, never inlined: their loops want all registers of the machine.
+FULL_WIDTH __attribute__((noinline)) static void multiply_tile(
+    Matrix c, Matrix init, const real *bias, Matrix a, const real *panel, int m, int n, int K) {
+    tile(c, init, bias, a, panel, m, n, K, 2);
+}
+
+FULL_WIDTH __attribute__((noinline)) static void multiply_half_tile(
+    Matrix c, Matrix init, const real *bias, Matrix a, const real *panel, int m, int n, int K) {
+    tile(c, init, bias, a, panel, m, n, K, 1);
+}
+
+// c (M, N) = init + bias + a (M, K) b, with b (K, N) already packed. bias (N) or NULL is added to
 // each row; init (M, N) may be NONE, or c itself to add to what is there.
-static void multiply_packed(Matrix c, Matrix init, const real *bias, Matrix a, const real *packed,
+FULL_WIDTH static void multiply_packed(Matrix c, Matrix init, const real *bias, Matrix a, const real *packed,
                             int M, int N, int K) {
     for (int i0 = 0; i0 < M; i0 += BLOCK_M) {
         for (int j = 0; j < N; j += TILE_N) {
             for (int i = i0; i < M && i < i0 + BLOCK_M; i += TILE_M) {
-                multiply_tile(from(c, i, j), from(init, i, j), bias ? bias + j : NULL, from(a, i, 0),
-                              packed + (size_t)j * K, min_int(M - i, TILE_M), min_int(N - j, TILE_N), K);
+                int m = min_int(M - i, TILE_M), n = min_int(N - j, TILE_N);
+                Matrix ct = from(c, i, j), it = from(init, i, j), at = from(a, i, 0);
+                const real *panel = packed + (size_t)j * K, *bt = bias ? bias + j : NULL;
+                if (n <= LANES) {
+                    multiply_half_tile(ct, it, bt, at, panel, m, n, K);
+                } else {
+                    multiply_tile(ct, it, bt, at, panel, m, n, K);
+                }
             }
         }
     }
@@ -439,8 +436,9 @@ static void matmul(Matrix c, Matrix init, Matrix a, Matrix b, int M, int N, int 
     for (int j = 0; j < N; j += BLOCK_N) {
         for (int k = 0; k < K; k += BLOCK_K) {
             int n = min_int(N - j, BLOCK_N), kn = min_int(K - k, BLOCK_K);
+            Matrix before = from(k ? c : init, 0, j);
             pack(packed, from(b, k, j), kn, n);
-            multiply_packed(from(c, 0, j), from(k ? c : init, 0, j), NULL, from(a, 0, k), packed, M, n, kn);
+            multiply_packed(from(c, 0, j), before, NULL, from(a, 0, k), packed, M, n, kn);
         }
     }
 }
@@ -448,13 +446,15 @@ static void matmul(Matrix c, Matrix init, Matrix a, Matrix b, int M, int N, int 
 // =================================================================================================
 // 3  Layers, forward and backward in pairs
 // =================================================================================================
-// N: tokens of all rows, C: channels, V: vocabulary. x_backward adds to the gradients of weights (d + name)
-// and, where said, of inputs. All of this runs in one thread: threads have rows of their own (section 4).
+// N: tokens of all rows, C: channels, V: vocabulary. x_backward adds to the gradients of weights (d
+// + name) and, where said, of inputs. All of this runs in one thread: threads have rows of their
+// own.
 
-// y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C) packed; init (N, OC): NONE or the residual stream.
-static void linear_forward(real *y, Matrix init, const real *x, const real *packed, const real *bias,
-                           int N, int C, int OC) {
-    multiply_packed(rows(y, OC), init, bias, rows(x, C), packed, N, OC, C);
+// y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C) packed; init (N, OC): NULL or the residual
+// stream; bias (OC): may be NULL.
+static void linear_forward(real *y, const real *init, const real *x, const real *packed,
+                           const real *bias, int N, int C, int OC) {
+    multiply_packed(rows(y, OC), init ? rows(init, OC) : NONE, bias, rows(x, C), packed, N, OC, C);
 }
 
 // dx (N, C) = dy w (overwritten), dw += dy^T x, dbias (NULL: none) += sum of dy over tokens.
@@ -462,40 +462,37 @@ static void linear_backward(real *dx, real *dw, real *dbias, const real *dy, con
                             const real *w, int N, int C, int OC) {
     matmul(rows(dw, C), rows(dw, C), turned(dy, OC), rows(x, C), OC, C, N);
     matmul(rows(dx, C), NONE, rows(dy, OC), rows(w, C), N, C, OC);
-    for (int n = 0; n < N && dbias; n++) {
-        for (int i = 0; i < OC; i++) { dbias[i] += dy[(size_t)n * OC + i]; }
+    for (int n = 0; n < N && dbias; n++, dy += OC) {
+        for (int i = 0; i < OC; i++) { dbias[i] += dy[i]; }
     }
 }
 
-// y = w * (x - mean) / std + b over the C channels of each token (Ba et al. 2016). Keeps mean and
-// rstd = 1 / std (N) for the way back.
-static void layernorm_forward(real *y, real *mean, real *rstd, const real *x, const real *w,
-                              const real *b, int N, int C) {
-    for (int n = 0; n < N; n++) {
-        const real *xn = x + (size_t)n * C;
-        real *yn = y + (size_t)n * C, m = sum(xn, C) / (real)C;
-        for (int i = 0; i < C; i++) { yn[i] = xn[i] - m; }
-        real s = 1 / sqrt(dot(yn, yn, C) / (real)C + (real)1e-5);
-        for (int i = 0; i < C; i++) { yn[i] = yn[i] * s * w[i] + b[i]; }
-        mean[n] = m;
-        rstd[n] = s;
+// y = w * (x - mean) / std + b over the C channels of each token (Ba et al. 2016). Keeps mean and 1
+// / std in stats (N, 2) for the way back.
+static void layernorm_forward(real *y, real *stats, const real *x, const real *w, const real *b,
+                              int N, int C) {
+    for (int n = 0; n < N; n++, x += C, y += C, stats += 2) {
+        real m = sum(x, C) / (real)C;
+        for (int i = 0; i < C; i++) { y[i] = x[i] - m; }
+        real s = 1 / sqrt(dot(y, y, C) / (real)C + (real)1e-5);
+        for (int i = 0; i < C; i++) { y[i] = y[i] * s * w[i] + b[i]; }
+        stats[0] = m;
+        stats[1] = s;
     }
 }
 
-// With xhat = (x - mean) rstd and g = w dy:  dx += rstd (g - mean(g) - xhat mean(g xhat));
+// With xhat = (x - mean) / std and g = w dy:  dx += (g - mean(g) - xhat mean(g xhat)) / std;
 // dw += sum of dy xhat, db += sum of dy.
 static void layernorm_backward(real *dx, real *dw, real *db, const real *dy, const real *x,
-                               const real *w, const real *mean, const real *rstd, int N, int C) {
-    for (int n = 0; n < N; n++) {
-        const real *xn = x + (size_t)n * C, *dyn = dy + (size_t)n * C;
-        real *dxn = dx + (size_t)n * C, m = mean[n], s = rstd[n];
-        real g = dot(w, dyn, C), gx = sum_product(w, dyn, xn, C);
+                               const real *w, const real *stats, int N, int C) {
+    for (int n = 0; n < N; n++, x += C, dx += C, dy += C, stats += 2) {
+        real m = stats[0], s = stats[1], g = dot(w, dy, C), gx = sum_product(w, dy, x, C);
         real g_mean = g / (real)C, g_xhat = s * (gx - m * g) / (real)C;
         for (int i = 0; i < C; i++) {
-            real xhat = (xn[i] - m) * s;
-            dxn[i] += s * (w[i] * dyn[i] - g_mean - xhat * g_xhat);
-            dw[i] += dyn[i] * xhat;
-            db[i] += dyn[i];
+            real xhat = (x[i] - m) * s;
+            dx[i] += s * (w[i] * dy[i] - g_mean - xhat * g_xhat);
+            dw[i] += dy[i] * xhat;
+            db[i] += dy[i];
         }
     }
 }
@@ -504,52 +501,43 @@ static void layernorm_backward(real *dx, real *dw, real *db, const real *dy, con
 // (1 + tanh u) / 2 = sigmoid(2u).
 static const real GELU_2K = (real)1.5957691216057308, GELU_CUBE = (real)0.044715;
 
-static void gelu_forward(real *y, const real *x, int N, int C) {
-    for (int n = 0; n < N; n++) {
-        const real *xn = x + (size_t)n * C;
-        real *yn = y + (size_t)n * C;
-        for (int i = 0; i < C; i++) {
-            yn[i] = xn[i] / (1 + fast_exp(-GELU_2K * xn[i] * (1 + GELU_CUBE * xn[i] * xn[i])));
-        }
+static void gelu_forward(real *y, const real *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = x[i] / (1 + fast_exp(-GELU_2K * x[i] * (1 + GELU_CUBE * x[i] * x[i])));
     }
 }
 
-// d holds dy and becomes dx = dy (s + x s (1 - s) 2u'), s = sigmoid(2u).
-static void gelu_backward(real *d, const real *x, int N, int C) {
-    for (int n = 0; n < N; n++) {
-        const real *xn = x + (size_t)n * C;
-        real *dn = d + (size_t)n * C;
-        for (int i = 0; i < C; i++) {
-            real x2 = GELU_CUBE * xn[i] * xn[i];
-            real s = 1 / (1 + fast_exp(-GELU_2K * xn[i] * (1 + x2)));
-            dn[i] *= s + xn[i] * s * (1 - s) * GELU_2K * (1 + 3 * x2);
-        }
+// d (n) holds dy and becomes dx = dy (s + x s (1 - s) 2u'), s = sigmoid(2u).
+static void gelu_backward(real *d, const real *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        real x2 = GELU_CUBE * x[i] * x[i], s = 1 / (1 + fast_exp(-GELU_2K * x[i] * (1 + x2)));
+        d[i] *= s + x[i] * s * (1 - s) * GELU_2K * (1 + 3 * x2);
     }
 }
 
-// Causal self-attention within each row. Row r has T = row[r+1] - row[r] tokens; qkv (N, 3C) holds its
-// queries, keys and values, heads side by side, hs = C / NH channels each. For every row and head
+// Causal self-attention within each row. Row r has T = row[r+1] - row[r] tokens; qkv (N, 3C) holds
+// its queries, keys and values, heads side by side, hs = C / NH channels each. For every row and
+// head
 //     prob (T, T) = softmax over s <= t of  q_t . k_s / sqrt(hs),      y_t = sum_s prob[t][s] v_s.
-// prob keeps these one after the other, row r's NH matrices from prob + prob_at[r].
-static void attention_forward(real *y, real *prob, const size_t *prob_at, const real *qkv,
-                              const int *row, int n_rows, int C, int NH) {
-    int hs = C / NH;
-    size_t stride = 3 * (size_t)C;
+// prob keeps these matrices one after the other.
+static void attention_forward(real *y, real *prob, const real *qkv, const int *row, int n_rows,
+                              size_t C, int NH) {
+    int hs = (int)C / NH;
     real scale = 1 / sqrt((real)hs);
     for (int r = 0; r < n_rows; r++) {
+        int T = row[r + 1] - row[r];
         for (int h = 0; h < NH; h++) {
-            int T = row[r + 1] - row[r];
-            const real *q = qkv + (size_t)row[r] * stride + h * hs, *k = q + C, *v = k + C;
-            real *p = prob + prob_at[r] + (size_t)h * T * (size_t)T;
-            matmul(rows(p, T), NONE, rows(q, stride), turned(k, stride), T, T, hs);
-            for (int t = 0; t < T; t++) {
-                real *pt = p + (size_t)t * T, most = largest(pt, t + 1);
-                for (int s = 0; s <= t; s++) { pt[s] = fast_exp(scale * (pt[s] - most)); }
-                real total = 1 / sum(pt, t + 1);
-                for (int s = 0; s < T; s++) { pt[s] = s <= t ? pt[s] * total : 0; }
+            const real *q = qkv + 3 * C * row[r] + h * hs, *k = q + C, *v = k + C;
+            real *p = prob, *out = y + row[r] * C + h * hs;
+            matmul(rows(prob, T), NONE, rows(q, 3 * C), turned(k, 3 * C), T, T, hs);
+            for (int t = 0; t < T; t++, p += T) {
+                real most = largest(p, t + 1);
+                for (int s = 0; s <= t; s++) { p[s] = fast_exp(scale * (p[s] - most)); }
+                real total = 1 / sum(p, t + 1);
+                for (int s = 0; s < T; s++) { p[s] = s <= t ? p[s] * total : 0; }
             }
-            real *out = y + (size_t)row[r] * (size_t)C + h * hs;
-            matmul(rows(out, C), NONE, rows(p, T), rows(v, stride), T, hs, T);
+            matmul(rows(out, C), NONE, rows(prob, T), rows(v, 3 * C), T, hs, T);
+            prob = p;
         }
     }
 }
@@ -558,869 +546,31 @@ static void attention_forward(real *y, real *prob, const size_t *prob_at, const 
 //     dv = P^T dy,  dS = P (dP - rowsum(P dP)) / sqrt(hs),  dq = dS k,  dk = dS^T q.
 // dp: scratch for one (T, T).
 static void attention_backward(real *dqkv, real *dp, const real *dy, const real *prob,
-                               const size_t *prob_at, const real *qkv, const int *row, int n_rows,
-                               int C, int NH) {
-    int hs = C / NH;
-    size_t stride = 3 * (size_t)C, c = (size_t)C;
+                               const real *qkv, const int *row, int n_rows, size_t C, int NH) {
+    int hs = (int)C / NH;
     real scale = 1 / sqrt((real)hs);
     for (int r = 0; r < n_rows; r++) {
+        int T = row[r + 1] - row[r];
         for (int h = 0; h < NH; h++) {
-            int T = row[r + 1] - row[r];
-            size_t at = (size_t)row[r] * stride + (size_t)(h * hs), tt = (size_t)T;
-            const real *q = qkv + at, *k = q + c, *v = k + c;
-            real *dq = dqkv + at, *dk = dq + c, *dv = dk + c;
-            const real *p = prob + prob_at[r] + (size_t)h * tt * tt;
-            const real *dout = dy + (size_t)row[r] * c + h * hs;
-            matmul(rows(dv, stride), NONE, turned(p, tt), rows(dout, c), T, hs, T);
-            matmul(rows(dp, tt), NONE, rows(dout, c), turned(v, stride), T, T, hs);
-            for (int t = 0; t < T; t++) {
-                const real *pt = p + (size_t)t * tt;
-                real *dpt = dp + (size_t)t * tt, mean = dot(pt, dpt, t + 1);
-                for (int s = 0; s < T; s++) { dpt[s] = pt[s] * (dpt[s] - mean) * scale; }
+            size_t at = 3 * C * row[r] + h * hs;
+            const real *q = qkv + at, *k = q + C, *v = k + C, *p = prob;
+            const real *dout = dy + row[r] * C + h * hs;
+            real *dq = dqkv + at, *dk = dq + C, *dv = dk + C, *ds = dp;
+            matmul(rows(dv, 3 * C), NONE, turned(prob, T), rows(dout, C), T, hs, T);
+            matmul(rows(dp, T), NONE, rows(dout, C), turned(v, 3 * C), T, T, hs);
+            for (int t = 0; t < T; t++, p += T, ds += T) {
+                real mean = dot(p, ds, t + 1);
+                for (int s = 0; s < T; s++) { ds[s] = p[s] * (ds[s] - mean) * scale; }
             }
-            matmul(rows(dq, stride), NONE, rows(dp, tt), rows(k, stride), T, hs, T);
-            matmul(rows(dk, stride), NONE, turned(dp, tt), rows(q, stride), T, hs, T);
+            matmul(rows(dq, 3 * C), NONE, rows(dp, T), rows(k, 3 * C), T, hs, T);
+            matmul(rows(dk, 3 * C), NONE, turned(dp, T), rows(q, 3 * C), T, hs, T);
+            prob = p;
         }
     }
 }
 
-// x (N, C) = wte[token] + wpe[position in its row].
-static void embed_forward(real *x, const real *wte, const real *wpe, const int *token,
-                          const int *row, int n_rows, int C) {
-    for (int r = 0; r < n_rows; r++) {
-        for (int i = row[r]; i < row[r + 1]; i++) {
-            const real *te = wte + (size_t)token[i] * (size_t)C;
-            const real *pe = wpe + (size_t)(i - row[r]) * (size_t)C;
-            real *xi = x + (size_t)i * C;
-            for (int j = 0; j < C; j++) { xi[j] = te[j] + pe[j]; }
-        }
-    }
-}
-
-static void embed_backward(real *dwte, real *dwpe, const real *dx, const int *token, const int *row,
-                           int n_rows, int C) {
-    for (int r = 0; r < n_rows; r++) {
-        for (int i = row[r]; i < row[r + 1]; i++) {
-            real *te = dwte + (size_t)token[i] * C, *pe = dwpe + (size_t)(i - row[r]) * C;
-            const real *dxi = dx + (size_t)i * C;
-            for (int j = 0; j < C; j++) {
-                te[j] += dxi[j];
-                pe[j] += dxi[j];
-            }
-        }
-    }
-}
-
-// Turns logits (N, V) into probabilities in place, and sets logp[i] = log p(token i | before), which
-// the logits at i-1 give; 0 for the first token of each row, which nothing predicts.
-static void logp_forward(real *logp, real *logits, const int *token, const int *row, int n_rows,
-                         int V) {
-    for (int r = 0; r < n_rows; r++) {
-        logp[row[r]] = 0;
-        for (int i = row[r]; i < row[r + 1]; i++) {
-            real *l = logits + (size_t)i * V, most = largest(l, V);
-            int next = i + 1 < row[r + 1] ? token[i + 1] : 0;
-            real target = l[next] - most;
-            for (int v = 0; v < V; v++) { l[v] = fast_exp(l[v] - most); }
-            real total = sum(l, V);
-            for (int v = 0; v < V; v++) { l[v] *= 1 / total; }
-            if (i + 1 < row[r + 1]) { logp[i + 1] = target - log(total); }
-        }
-    }
-}
-
-// Turns the probabilities that logp_forward left into dlogits, in place: the logits at i-1 get
-// dlogp[i] (1 at token i, minus the probability of each). Here the weight on a token's
-// log-likelihood enters the network.
-static void logp_backward(real *logits, const real *dlogp, const int *token, const int *row,
-                          int n_rows, int V) {
-    for (int r = 0; r < n_rows; r++) {
-        for (int i = row[r]; i < row[r + 1]; i++) {
-            real *l = logits + (size_t)i * V;
-            real d = i + 1 < row[r + 1] ? dlogp[i + 1] : 0;
-            for (int v = 0; v < V; v++) { l[v] *= -d; }
-            if (i + 1 < row[r + 1]) { l[token[i + 1]] += d; }
-        }
-    }
-}
-
-// =================================================================================================
-// 4  The GPT
-// =================================================================================================
-
-// GPT-2 (Radford et al. 2019): pre-norm blocks, learned positions, wte tied to the output. A scalar
-// head on the last layer norm's output makes it a reward model, or a policy with a value estimate.
-typedef struct {
-    int maxT, V, L, NH, C, Vp;  // context, vocabulary, layers, heads, channels, rows of wte (>= V)
-} Config;
-
-// The parameters, in the order of a checkpoint.
-enum {
-    WTE, WPE, LN1W, LN1B, QKVW, QKVB, PROJW, PROJB, LN2W, LN2B, FCW, FCB, FCPROJW, FCPROJB, LNFW, LNFB,
-    HEADW, HEADB, N_TENSORS
-};
-
-typedef struct {
-    const char *name;
-    size_t size;       // numbers, over all layers
-    double mean, std;  // before training
-    size_t at;         // where they start in params, grads, m and v
-} Tensor;
-
-typedef struct {
-    Config c;
-    int head;  // whether the scalar head is there
-    Tensor tensor[N_TENSORS];
-    size_t n_params;
-    real *params;
-    real *packed;  // the weights once more, in panels for linear_forward: see gpt_pack
-    real *m, *v;   // AdamW's two moments; NULL in a model that is not trained, like what follows
-    int n_parts;   // into how many parts a batch is split
-    real *grads;   // (n_parts, n_params) each part's own gradient; backward leaves the sum in the first
-} GPT;
-
-// A batch is split by rows into PARTS, which threads take one by one, each through all layers. The split
-// does not depend on the number of threads, nor does the order in which the parts' gradients are
-// added: so neither do the bits. Models too large for many copies of the gradient get fewer parts.
-enum { PARTS = 8 };
-
-// The linear layers of a block: outputs and inputs in units of C.
-static const struct { int tensor, outputs, inputs; } LINEAR[] = {
-    {QKVW, 3, 1}, {PROJW, 1, 1}, {FCW, 4, 1}, {FCPROJW, 1, 4}};
-
-static real *param(const GPT *g, int tensor, int layer) {
-    const Tensor *t = &g->tensor[tensor];
-    return g->params + t->at + t->size / (size_t)g->c.L * layer;
-}
-
-// The same place in `sums`, a gradient.
-static real *grad(const GPT *g, real *sums, int tensor, int layer) {
-    return sums + (param(g, tensor, layer) - g->params);
-}
-
-// Where the packed weights of a linear layer are: those of a block one after the other, then wte.
-static real *packed_at(const GPT *g, int tensor, int layer) {
-    size_t at = 0, block = 0;
-    for (int i = 0; i < 4; i++) {
-        if (LINEAR[i].tensor == tensor) { at = block; }
-        block += packed_size(LINEAR[i].inputs * g->c.C, LINEAR[i].outputs * g->c.C);
-    }
-    return g->packed + (tensor == WTE ? (size_t)g->c.L * block : (size_t)layer * block + at);
-}
-
-// Bring packed up to date with params. Whoever changes params calls this.
-static void gpt_pack(GPT *g) {
-    int C = g->c.C;
-    #pragma omp parallel for
-    for (int i = 0; i <= 4 * g->c.L; i++) {
-        int tensor = LINEAR[i % 4].tensor, K = LINEAR[i % 4].inputs * C, N = LINEAR[i % 4].outputs * C;
-        if (i == 4 * g->c.L) {
-            pack(packed_at(g, WTE, 0), turned(param(g, WTE, 0), C), C, g->c.V);
-        } else {
-            pack(packed_at(g, tensor, i / 4), turned(param(g, tensor, i / 4), K), K, N);
-        }
-    }
-}
-
-// A model of shape c, all zeros. trainable: with room for gradients and moments.
-static GPT gpt_new(Config c, int head, int trainable) {
-    size_t L = (size_t)c.L, C = (size_t)c.C;
-    double std = 0.02, residual = 0.02 / sqrt(2.0 * c.L);  // 2 L projections add to one stream
-    GPT g = {.c = c, .head = head, .tensor = {
-        [WTE] = {"wte", (size_t)c.Vp * C, 0, std, 0},
-        [WPE] = {"wpe", (size_t)c.maxT * C, 0, std, 0},
-        [LN1W] = {"ln1w", L * C, 1, 0, 0},
-        [LN1B] = {"ln1b", L * C, 0, 0, 0},
-        [QKVW] = {"qkvw", L * 3 * C * C, 0, std, 0},
-        [QKVB] = {"qkvb", L * 3 * C, 0, 0, 0},
-        [PROJW] = {"attprojw", L * C * C, 0, residual, 0},
-        [PROJB] = {"attprojb", L * C, 0, 0, 0},
-        [LN2W] = {"ln2w", L * C, 1, 0, 0},
-        [LN2B] = {"ln2b", L * C, 0, 0, 0},
-        [FCW] = {"fcw", L * 4 * C * C, 0, std, 0},
-        [FCB] = {"fcb", L * 4 * C, 0, 0, 0},
-        [FCPROJW] = {"fcprojw", L * 4 * C * C, 0, residual, 0},
-        [FCPROJB] = {"fcprojb", L * C, 0, 0, 0},
-        [LNFW] = {"lnfw", C, 1, 0, 0},
-        [LNFB] = {"lnfb", C, 0, 0, 0},
-        [HEADW] = {"headw", head ? C : 0, 0, 0, 0},
-        [HEADB] = {"headb", head ? 1 : 0, 0, 0, 0},
-    }};
-    for (int i = 0; i < N_TENSORS; i++) {
-        g.tensor[i].at = g.n_params;
-        g.n_params += g.tensor[i].size;
-    }
-    g.params = alloc(g.n_params, sizeof(real), "the model");
-    g.packed = alloc((size_t)(packed_at(&g, WTE, 0) - g.packed) + packed_size(c.C, c.V), sizeof(real),
-                     "the packed model");
-    if (trainable) {
-        g.m = alloc(g.n_params * 2, sizeof(real), "the optimizer");
-        g.v = g.m + g.n_params;
-        g.n_parts = (int)fmin(PARTS, fmax(1, 3e7 / (double)g.n_params));
-        g.grads = alloc(g.n_params * (size_t)g.n_parts, sizeof(real), "gradients");
-    }
-    return g;
-}
-
-static void gpt_init(GPT *g, uint64_t seed) {
-    Rng r = rng_stream(seed, 'i', 0);
-    for (int i = 0; i < N_TENSORS; i++) {
-        const Tensor *t = &g->tensor[i];
-        for (size_t j = 0; j < t->size; j++) {
-            g->params[t->at + j] = (real)(t->mean + (t->std > 0 ? t->std * rng_normal(&r) : 0));
-        }
-    }
-    gpt_pack(g);
-}
-
-typedef struct {
-    int won, lost;  // rows
-    double weight;  // 1 but in tests
-} Pair;
-
-// The rows of one forward pass, one after the other without padding, and what is known of them.
-typedef struct {
-    int n_rows, n_tokens, max_rows, max_tokens;
-    int *row;    // (n_rows + 1) each row's first token; row[n_rows] = n_tokens
-    int *start;  // (n_rows) the first token of each row's response
-    int *token;  // (n_tokens) ids
-    // (n_tokens), in nats, for each token given those before: log pi, log pi_ref, log pi when sampled
-    real *logp, *ref_logp, *old_logp;
-    real *dlogp;       // (n_tokens) dloss/dlogp, which a loss writes
-    real *advantage;   // (n_tokens) how much better than expected; the same for all tokens of a row,
-                       // unless a value head judges each
-    real *value, *old_value, *returns, *dvalue;  // (n_tokens) for a value or reward head
-    double *reward;    // (n_rows)
-    int group;         // rows i * group .. i * group + group-1 share prompt i
-    Pair *pair;        // (n_pairs) the rows that won and lost
-    int n_pairs, max_pairs;
-    double clip_frac;  // PPO: share of tokens whose ratio was clipped
-} Batch;
-
-static Batch batch_new(int max_rows, int max_tokens, int group) {
-    Batch b = {.max_rows = max_rows, .max_tokens = max_tokens, .group = group};
-    size_t R = (size_t)max_rows, N = (size_t)max_tokens;
-    b.max_pairs = max_rows * (group - 1) / 2;
-    b.row = alloc(R + 1, sizeof(int), "a batch");
-    b.start = alloc(R, sizeof(int), "a batch");
-    b.token = alloc(N, sizeof(int), "a batch");
-    b.reward = alloc(R, sizeof(double), "a batch");
-    b.pair = alloc((size_t)b.max_pairs, sizeof(Pair), "a batch");
-    real **parts[] = {&b.logp, &b.ref_logp, &b.old_logp, &b.dlogp, &b.advantage, &b.value, &b.old_value,
-                      &b.returns, &b.dvalue};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        *parts[i] = alloc(N, sizeof(real), "a batch");
-    }
-    return b;
-}
-
-static void batch_clear(Batch *b) {
-    b->n_rows = b->n_tokens = 0;
-}
-
-// Append a row of n tokens, of which those from `start` on are the response.
-static void batch_add(Batch *b, const int *token, int n, int start) {
-    memcpy(b->token + b->n_tokens, token, (size_t)n * sizeof(int));
-    b->start[b->n_rows] = b->n_tokens + start;
-    b->n_tokens += n;
-    b->row[++b->n_rows] = b->n_tokens;
-}
-
-// What the forward pass keeps for the backward pass. Sizes are for one layer.
-typedef struct {
-    real *in;                // (N, C) the residual stream on entry
-    real *ln1, *mean1, *rstd1;  // (N, C), (N), (N)
-    real *qkv;               // (N, 3C)
-    real *prob;              // (sum over rows of NH T T) attention probabilities
-    real *att;               // (N, C) attention's output, heads side by side
-    real *mid;               // (N, C) the residual stream after attention
-    real *ln2, *mean2, *rstd2;
-    real *fc, *gelu;         // (N, 4C)
-} Layer;
-
-typedef struct {
-    int n_rows, *row;        // the rows of this part, counted from its first token
-    size_t *prob_at;         // (n_rows) where each row's probabilities start in prob
-    Layer *layer;            // (L)
-    real *out;               // (N, C) the residual stream at the end
-    real *lnf, *meanf, *rstdf;
-    real *logits;            // (N, V), then probabilities, then their gradient
-    real *dx;                // (N, C) gradient of the residual stream
-    real *dnorm;             // (N, C) of a layer norm's output
-    real *dwide;             // (N, 4C) of what lies between
-    real *dprob;             // (T, T)
-} Part;
-
-// All parts. One for training, or with train = 0 a smaller one that cannot go back.
-typedef struct {
-    int n_parts, max_rows;   // max_rows: of one part
-    Part part[PARTS];
-} Acts;
-
-static real *take(real *memory, size_t *used, size_t n) {
-    real *p = memory ? memory + *used : NULL;
-    *used += (n + 15) / 16 * 16;  // a cache line's worth
-    return p;
-}
-
-// Share out memory (NULL: only count) for up to N tokens in rows of up to T.
-static size_t part_share(Part *a, Config c, real *memory, size_t N, size_t T, int train) {
-    size_t used = 0, C = (size_t)c.C, n_prob = N * T * (size_t)c.NH;
-    for (int l = 0; l < c.L; l++) {
-        Layer *y = &a->layer[l];
-        if (l > 0 && !train) {  // nothing goes back: every layer may use the first one's
-            a->layer[l] = a->layer[0];
-            continue;
-        }
-        y->in = take(memory, &used, N * C);
-        y->ln1 = take(memory, &used, N * C);
-        y->mean1 = take(memory, &used, N);
-        y->rstd1 = take(memory, &used, N);
-        y->qkv = take(memory, &used, N * 3 * C);
-        y->prob = take(memory, &used, n_prob);
-        y->att = take(memory, &used, N * C);
-        y->mid = take(memory, &used, N * C);
-        y->ln2 = take(memory, &used, N * C);
-        y->mean2 = take(memory, &used, N);
-        y->rstd2 = take(memory, &used, N);
-        y->fc = take(memory, &used, N * 4 * C);
-        y->gelu = take(memory, &used, N * 4 * C);
-    }
-    a->out = train ? take(memory, &used, N * C) : a->layer[0].in;
-    a->lnf = take(memory, &used, N * C);
-    a->meanf = take(memory, &used, N);
-    a->rstdf = take(memory, &used, N);
-    a->logits = take(memory, &used, N * (size_t)c.V);
-    if (train) {
-        a->dx = take(memory, &used, N * C);
-        a->dnorm = take(memory, &used, N * C);
-        a->dwide = take(memory, &used, N * 4 * C);
-        a->dprob = take(memory, &used, T * T);
-    }
-    return used;
-}
-
-// Activations for batches of up to n_rows rows of up to T tokens. train: with what the way back needs.
-static Acts acts_new(const GPT *g, int n_rows, int T, int train) {
-    Acts a = {.n_parts = train ? g->n_parts : PARTS};
-    a.max_rows = (n_rows + a.n_parts - 1) / a.n_parts;
-    size_t R = (size_t)a.max_rows;
-    for (int i = 0; i < a.n_parts; i++) {
-        Part *p = &a.part[i];
-        p->row = alloc(R + 1, sizeof(int), "activations");
-        p->prob_at = alloc(R, sizeof(size_t), "activations");
-        p->layer = alloc((size_t)g->c.L, sizeof(Layer), "activations");
-        size_t size = part_share(p, g->c, NULL, R * (size_t)T, (size_t)T, train);
-        part_share(p, g->c, alloc(size, sizeof(real), "activations"), R * (size_t)T, (size_t)T, train);
-    }
-    return a;
-}
-
-// The forward pass of some rows of a batch: see gpt_forward.
-static void part_forward(const GPT *g, Part *a, const Batch *b, int first, int n_rows, real *logp,
-                         real *value) {
-    int lo = b->row[first], N = b->row[first + n_rows] - lo, C = g->c.C, L = g->c.L;
-    const int *token = b->token + lo, *row = a->row;
-    size_t at = 0;
-    a->n_rows = n_rows;
-    for (int r = 0; r <= n_rows; r++) { a->row[r] = b->row[first + r] - lo; }
-    for (int r = 0; r < n_rows; r++) {
-        size_t T = (size_t)(row[r + 1] - row[r]);
-        a->prob_at[r] = at;
-        at += (size_t)g->c.NH * T * T;
-    }
-    embed_forward(a->layer[0].in, param(g, WTE, 0), param(g, WPE, 0), token, row, n_rows, C);
-    for (int l = 0; l < L; l++) {
-        Layer *y = &a->layer[l];
-        real *out = l + 1 < L ? a->layer[l + 1].in : a->out;
-        layernorm_forward(y->ln1, y->mean1, y->rstd1, y->in, param(g, LN1W, l), param(g, LN1B, l), N, C);
-        linear_forward(y->qkv, NONE, y->ln1, packed_at(g, QKVW, l), param(g, QKVB, l), N, C, 3 * C);
-        attention_forward(y->att, y->prob, a->prob_at, y->qkv, row, n_rows, C, g->c.NH);
-        linear_forward(y->mid, rows(y->in, C), y->att, packed_at(g, PROJW, l), param(g, PROJB, l), N, C, C);
-        layernorm_forward(y->ln2, y->mean2, y->rstd2, y->mid, param(g, LN2W, l), param(g, LN2B, l), N, C);
-        linear_forward(y->fc, NONE, y->ln2, packed_at(g, FCW, l), param(g, FCB, l), N, C, 4 * C);
-        gelu_forward(y->gelu, y->fc, N, 4 * C);
-        linear_forward(out, rows(y->mid, C), y->gelu, packed_at(g, FCPROJW, l), param(g, FCPROJB, l),
-                       N, 4 * C, C);
-    }
-    layernorm_forward(a->lnf, a->meanf, a->rstdf, a->out, param(g, LNFW, 0), param(g, LNFB, 0), N, C);
-    if (logp) {
-        linear_forward(a->logits, NONE, a->lnf, packed_at(g, WTE, 0), NULL, N, C, g->c.V);
-        logp_forward(logp + lo, a->logits, token, row, n_rows, g->c.V);
-    }
-    for (int i = 0; value && i < N; i++) {
-        value[lo + i] = dot(a->lnf + (size_t)i * C, param(g, HEADW, 0), C) + *param(g, HEADB, 0);
-    }
-}
-
-// Run the batch's rows through the model. Writes logp (N) and, with a head, value (N): the head at each
-// token; either may be NULL, for not wanted. A batch of more rows than `a` holds cannot go back.
-static void gpt_forward(const GPT *g, Acts *a, const Batch *b, real *logp, real *value) {
-    #pragma omp parallel for schedule(dynamic, 1)
-    for (int p = 0; p < a->n_parts; p++) {
-        int first = (int)((long long)b->n_rows * p / a->n_parts);
-        int end = (int)((long long)b->n_rows * (p + 1) / a->n_parts);
-        for (int r = first; r == first || r < end; r += a->max_rows) {
-            part_forward(g, &a->part[p], b, r, min_int(a->max_rows, end - r), logp, value);
-        }
-    }
-}
-
-// The backward pass of the rows that part_forward ran; adds to the gradients of part number p.
-static void part_backward(GPT *g, int p, Part *a, const Batch *b, int first, const real *dlogp,
-                          const real *dvalue) {
-    int N = a->row[a->n_rows], C = g->c.C, lo = b->row[first];
-    const int *token = b->token + lo;
-    real *sums = g->grads + (size_t)p * g->n_params;
-    memset(a->dx, 0, (size_t)N * C * sizeof(real));
-    memset(a->dnorm, 0, (size_t)N * C * sizeof(real));
-    if (dlogp) {
-        logp_backward(a->logits, dlogp + lo, token, a->row, a->n_rows, g->c.V);
-        linear_backward(a->dnorm, grad(g, sums, WTE, 0), NULL, a->logits, a->lnf, param(g, WTE, 0), N, C,
-                        g->c.V);
-    }
-    for (int i = 0; dvalue && i < N; i++) {
-        const real *w = param(g, HEADW, 0), *x = a->lnf + (size_t)i * C, d = dvalue[lo + i];
-        real *dw = grad(g, sums, HEADW, 0), *dx = a->dnorm + (size_t)i * C;
-        for (int j = 0; j < C; j++) {
-            dw[j] += d * x[j];
-            dx[j] += d * w[j];
-        }
-        *grad(g, sums, HEADB, 0) += d;
-    }
-    layernorm_backward(a->dx, grad(g, sums, LNFW, 0), grad(g, sums, LNFB, 0), a->dnorm, a->out,
-                       param(g, LNFW, 0), a->meanf, a->rstdf, N, C);
-    for (int l = g->c.L - 1; l >= 0; l--) {
-        Layer *y = &a->layer[l];
-        linear_backward(a->dwide, grad(g, sums, FCPROJW, l), grad(g, sums, FCPROJB, l), a->dx, y->gelu,
-                        param(g, FCPROJW, l), N, 4 * C, C);
-        gelu_backward(a->dwide, y->fc, N, 4 * C);
-        linear_backward(a->dnorm, grad(g, sums, FCW, l), grad(g, sums, FCB, l), a->dwide, y->ln2,
-                        param(g, FCW, l), N, C, 4 * C);
-        layernorm_backward(a->dx, grad(g, sums, LN2W, l), grad(g, sums, LN2B, l), a->dnorm, y->mid,
-                           param(g, LN2W, l), y->mean2, y->rstd2, N, C);
-        linear_backward(a->dnorm, grad(g, sums, PROJW, l), grad(g, sums, PROJB, l), a->dx, y->att,
-                        param(g, PROJW, l), N, C, C);
-        attention_backward(a->dwide, a->dprob, a->dnorm, y->prob, a->prob_at, y->qkv, a->row, a->n_rows,
-                           C, g->c.NH);
-        linear_backward(a->dnorm, grad(g, sums, QKVW, l), grad(g, sums, QKVB, l), a->dwide, y->ln1,
-                        param(g, QKVW, l), N, C, 3 * C);
-        layernorm_backward(a->dx, grad(g, sums, LN1W, l), grad(g, sums, LN1B, l), a->dnorm, y->in,
-                           param(g, LN1W, l), y->mean1, y->rstd1, N, C);
-    }
-    embed_backward(grad(g, sums, WTE, 0), grad(g, sums, WPE, 0), a->dx, token, a->row, a->n_rows, C);
-}
-
-// Add to g->grads the gradient of a loss whose derivatives are dlogp and dvalue (N); either may be NULL.
-// Follows a gpt_forward of the same batch that wanted the same.
-static void gpt_backward(GPT *g, Acts *a, const Batch *b, const real *dlogp, const real *dvalue) {
-    enum { CHUNK = 4096 };
-    #pragma omp parallel for schedule(dynamic, 1)
-    for (int p = 0; p < a->n_parts; p++) {
-        int first = (int)((long long)b->n_rows * p / a->n_parts);
-        part_backward(g, p, &a->part[p], b, first, dlogp, dvalue);
-    }
-    #pragma omp parallel for
-    for (size_t at = 0; at < g->n_params; at += CHUNK) {
-        size_t n = g->n_params - at < CHUNK ? g->n_params - at : CHUNK;
-        real *total = g->grads + at;
-        for (int p = 1; p < a->n_parts; p++) {
-            real *part = total + (size_t)p * g->n_params;
-            for (size_t i = 0; i < n; i++) { total[i] += part[i]; }
-            memset(part, 0, n * sizeof(real));
-        }
-    }
-}
-
-// =================================================================================================
-// 5  Optimizer and checkpoints
-// =================================================================================================
-
-// One AdamW step (Loshchilov and Hutter 2019; no decay) on g->grads, scaled down first so that their
-// norm is at most max_norm (0: as they are); step counts from 1. Zeroes the gradients. Returns the norm
-// before scaling.
-static double adamw(GPT *g, double lr, double max_norm, int step) {
-    enum { CHUNK = 4096 };
-    int n_chunks = (int)((g->n_params + CHUNK - 1) / CHUNK);
-    double squares = 0;
-    for (int i = 0; i < n_chunks; i++) {  // floats within a chunk, doubles across
-        size_t at = (size_t)i * CHUNK, left = g->n_params - at;
-        squares += (double)dot(g->grads + at, g->grads + at, left < CHUNK ? (int)left : CHUNK);
-    }
-    double norm = sqrt(squares);
-    const real beta1 = (real)0.9, beta2 = (real)0.999;
-    real scale = (real)(max_norm > 0 && norm > max_norm ? max_norm / norm : 1);
-    real rate = (real)(lr / (1 - pow(0.9, step))), unbias = (real)(1 / (1 - pow(0.999, step)));
-    #pragma omp parallel for
-    for (int i = 0; i < n_chunks; i++) {
-        size_t at = (size_t)i * CHUNK, left = g->n_params - at;
-        real *w = g->params + at, *d = g->grads + at, *m = g->m + at, *v = g->v + at;
-        int n = left < CHUNK ? (int)left : CHUNK;
-        for (int j = 0; j < n; j++) {
-            real x = d[j] * scale;
-            m[j] = beta1 * m[j] + (1 - beta1) * x;
-            v[j] = beta2 * v[j] + (1 - beta2) * x * x;
-            w[j] -= rate * m[j] / (sqrt(v[j] * unbias) + (real)1e-8);
-            d[j] = 0;
-        }
-    }
-    gpt_pack(g);
-    return norm;
-}
-
-// A checkpoint is llm.c's: 256 int32 of header, then the parameters as float32 in the order of the enum.
-enum { CHECKPOINT_MAGIC = 20240326, CHECKPOINT_VERSION = 3, HEADER_INTS = 256 };
-
-static void gpt_save(const GPT *g, const char *path) {
-    Config c = g->c;
-    int32_t header[HEADER_INTS] = {CHECKPOINT_MAGIC, CHECKPOINT_VERSION,
-                                   c.maxT, c.V, c.L, c.NH, c.C, c.Vp};
-    Output out = output_open(path);
-    fwrite(header, sizeof header, 1, out.f);
-    for (size_t i = 0; i < g->n_params; i++) {
-        float x = (float)g->params[i];
-        fwrite(&x, sizeof x, 1, out.f);
-    }
-    output_close(&out);
-}
-
-// Errors: not a checkpoint, absurd sizes, a length that does not fit them, numbers that are not finite.
-static GPT gpt_load(const char *path, int head, int trainable) {
-    Input in = input_open(path);
-    int32_t h[HEADER_INTS];
-    input_read(&in, h, 1, sizeof h);
-    if (h[0] != CHECKPOINT_MAGIC || h[1] != CHECKPOINT_VERSION) {
-        stop(1, "%s: not a model in llm.c's float32 format (its first numbers are %d, %d; expected "
-             "%d, %d)", path, h[0], h[1], CHECKPOINT_MAGIC, CHECKPOINT_VERSION);
-    }
-    Config c = {h[2], h[3], h[4], h[5], h[6], h[7]};
-    const int most = 1 << 16;
-    if (c.maxT < 1 || c.V < 2 || c.L < 1 || c.NH < 1 || c.C < 1 || c.Vp < c.V || c.maxT > most
-        || c.Vp > 2 * most || c.V > most || c.L > most || c.C > most || c.C % c.NH != 0) {
-        stop(1, "%s: impossible sizes in its header: T %d, V %d, L %d, heads %d, C %d, Vp %d", path,
-             c.maxT, c.V, c.L, c.NH, c.C, c.Vp);
-    }
-    size_t C = (size_t)c.C, n = ((size_t)c.Vp + (size_t)c.maxT + 2) * C
-                                + (size_t)c.L * (12 * C * C + 13 * C);
-    size_t plain = sizeof h + n * sizeof(float), with_head = plain + (C + 1) * sizeof(float);
-    if (in.size != plain && in.size != with_head) {
-        stop(1, "%s: has %zu bytes; its header promises %zu (or %zu with a head)", path, in.size,
-             plain, with_head);
-    }
-    int has_head = in.size == with_head;
-    GPT g = gpt_new(c, head || has_head, trainable);
-    n += has_head ? C + 1 : 0;
-    for (size_t i = 0; i < n; i++) {
-        float x;
-        input_read(&in, &x, 1, sizeof x);
-        if (!isfinite(x)) { stop(1, "%s: number %zu of its weights is not finite", path, i); }
-        g.params[i] = (real)x;
-    }
-    fclose(in.f);
-    gpt_pack(&g);
-    return g;
-}
-
-// =================================================================================================
-// 6  Tokenizer and stories
-// =================================================================================================
-
-// Byte-pair encoding. A token is a string of bytes; text is encoded piece by piece, so that no token
-// spans two pieces and any text splits at a piece's edge without changing its tokens.
-typedef struct {
-    int V, eot;      // number of tokens; the one that ends a text and starts a row
-    char *bytes;     // all tokens' bytes, one after the other
-    int *at;         // (V + 1) where each token's bytes start
-    int *slot;       // hash table from bytes to id, -1 where empty
-    unsigned mask;   // its size - 1
-} Tokenizer;
-
-// The slot that holds these bytes, or the empty one where they would go (FNV-1a, linear probing).
-static int *token_slot(const Tokenizer *t, const char *s, int n) {
-    unsigned h = 2166136261u;
-    for (int i = 0; i < n; i++) { h = (h ^ (unsigned char)s[i]) * 16777619u; }
-    for (;; h++) {
-        int *slot = &t->slot[h & t->mask], id = *slot;
-        if (id < 0 || (t->at[id + 1] - t->at[id] == n && !memcmp(t->bytes + t->at[id], s, (size_t)n))) {
-            return slot;
-        }
-    }
-}
-
-// Make a tokenizer of V tokens out of lengths and bytes that are in place. The first of two equal
-// tokens is the one that counts; end-of-text is no text's encoding.
-static void tokenizer_index(Tokenizer *t) {
-    t->mask = 1;
-    while (t->mask < 4 * (unsigned)t->V) { t->mask = 2 * t->mask + 1; }
-    t->slot = alloc((size_t)t->mask + 1, sizeof(int), "the tokenizer");
-    memset(t->slot, -1, ((size_t)t->mask + 1) * sizeof(int));
-    for (int id = 0; id < t->V; id++) {
-        int *slot = token_slot(t, t->bytes + t->at[id], t->at[id + 1] - t->at[id]);
-        if (*slot < 0 && id != t->eot && t->at[id + 1] > t->at[id]) { *slot = id; }
-    }
-}
-
-// A letter for the rule of pieces: also every byte of a character beyond ASCII.
-static int is_letter(char c) {
-    return ((unsigned char)c & 0x80) || isalpha((unsigned char)c);
-}
-
-// Length of the first piece of s (n >= 1 bytes): an optional space with the letters after it; a run
-// of digits; a run of punctuation; a run of other spaces (control characters count as these).
-static int piece_length(const char *s, int n) {
-    int i = s[0] == ' ' && n > 1 && is_letter(s[1]) ? 1 : 0, first = (unsigned char)s[i];
-    if (is_letter(s[i])) {
-        while (i < n && is_letter(s[i])) { i++; }
-    } else if (isdigit(first)) {
-        while (i < n && isdigit((unsigned char)s[i])) { i++; }
-    } else if (ispunct(first)) {
-        while (i < n && ispunct((unsigned char)s[i])) { i++; }
-    } else {  // the last space belongs to the letters after it
-        while (i < n && !is_letter(s[i]) && !isalnum((unsigned char)s[i])
-               && !ispunct((unsigned char)s[i])
-               && !(i > 0 && s[i] == ' ' && i + 1 < n && is_letter(s[i + 1]))) {
-            i++;
-        }
-    }
-    return i;
-}
-
-// Encode one piece s (n bytes) to at most n ids; returns their number. Of all neighbours whose bytes
-// together are a token, those that make the token with the lowest id merge first, the leftmost on a tie.
-static int encode_piece(const Tokenizer *t, const char *s, int n, int *id) {
-    for (int i = 0; i < n; i++) {
-        id[i] = *token_slot(t, s + i, 1);
-        if (id[i] < 0) {
-            stop(1, "the tokenizer has no token for the byte %d", (unsigned char)s[i]);
-        }
-    }
-    for (;;) {
-        int best = t->V, m = 0;
-        for (int i = 0, at = 0; i + 1 < n; i++) {
-            int here = t->at[id[i] + 1] - t->at[id[i]], next = t->at[id[i + 1] + 1] - t->at[id[i + 1]];
-            int merged = *token_slot(t, s + at, here + next);
-            if (merged >= 0 && merged < best) { best = merged; }
-            at += here;
-        }
-        if (best == t->V) { return n; }
-        int length = t->at[best + 1] - t->at[best];
-        for (int i = 0, at = 0; i < n; i++, m++) {  // all of that merge, from the left
-            int here = t->at[id[i] + 1] - t->at[id[i]];
-            int next = i + 1 < n ? t->at[id[i + 1] + 1] - t->at[id[i + 1]] : 0;
-            int fits = next && here + next == length
-                       && !memcmp(s + at, t->bytes + t->at[best], (size_t)length);
-            id[m] = fits ? best : id[i];
-            i += fits;
-            at += fits ? length : here;
-        }
-        n = m;
-    }
-}
-
-// Encode n bytes to ids; returns their number. id has room for n.
-static int encode(const Tokenizer *t, const char *s, int n, int *id) {
-    int count = 0;
-    for (int i = 0, piece; i < n; i += piece) {
-        piece = piece_length(s + i, n - i);
-        count += encode_piece(t, s + i, piece, id + count);
-    }
-    return count;
-}
-
-static void print_tokens(const Tokenizer *t, const int *id, int n, FILE *f) {
-    for (int i = 0; i < n; i++) {
-        if (id[i] != t->eot) {
-            fwrite(t->bytes + t->at[id[i]], 1, (size_t)(t->at[id[i] + 1] - t->at[id[i]]), f);
-        }
-    }
-}
-
-// Documents one after the other, each ending with end-of-text.
-typedef struct {
-    int n_docs;
-    int *doc;         // (n_docs + 1) where each starts in token
-    uint16_t *token;
-} Corpus;
-
-enum { TOKENIZER_MAGIC = 20240328, TOKENS_MAGIC = 20240520 };
-
-// Read llm.c's tokenizer block. Version 1 (GPT-2's own file) does not name its end-of-text.
-static Tokenizer tokenizer_read(Input *in) {
-    int32_t h[HEADER_INTS];
-    input_read(in, h, 1, sizeof h);
-    if (h[0] != TOKENIZER_MAGIC || (h[1] != 1 && h[1] != 2)) {
-        stop(1, "%s: does not begin with a tokenizer (its first numbers are %d, %d; expected %d, 2)",
-             in->path, h[0], h[1], TOKENIZER_MAGIC);
-    }
-    Tokenizer t = {.V = h[2], .eot = h[1] == 1 ? 50256 : h[3]};
-    if (t.V < 2 || t.V > 1 << 16 || t.eot < 0 || t.eot >= t.V) {
-        stop(1, "%s: impossible tokenizer: %d tokens, end-of-text %d", in->path, t.V, t.eot);
-    }
-    t.at = alloc((size_t)t.V + 1, sizeof(int), "the tokenizer");
-    t.bytes = alloc((size_t)t.V * 255, 1, "the tokenizer");
-    for (int i = 0; i < t.V; i++) {
-        unsigned char length;
-        input_read(in, &length, 1, 1);
-        input_read(in, t.bytes + t.at[i], 1, length);
-        t.at[i + 1] = t.at[i] + length;
-    }
-    tokenizer_index(&t);
-    return t;
-}
-
-// Read a block of tokens, all below V. what: for messages.
-static Corpus corpus_read(Input *in, const Tokenizer *t, const char *what) {
-    int32_t h[HEADER_INTS];
-    if (ftell(in->f) == (long)in->size) {
-        stop(1, "%s: holds a tokenizer but no %s; make data TEXT=... makes a file with both", in->path,
-             what);
-    }
-    input_read(in, h, 1, sizeof h);
-    if (h[0] != TOKENS_MAGIC || h[1] != 1) {
-        stop(1, "%s: no block of %s where one should start (found %d, %d; expected %d, 1)", in->path,
-             what, h[0], h[1], TOKENS_MAGIC);
-    }
-    if (h[2] < 1 || (size_t)h[2] > in->size / sizeof(uint16_t)) {
-        stop(1, "%s: promises %d %s; the file has %zu bytes", in->path, h[2], what, in->size);
-    }
-    Corpus c = {.token = alloc((size_t)h[2], sizeof(uint16_t), "the stories")};
-    input_read(in, c.token, (size_t)h[2], sizeof(uint16_t));
-    for (int i = 0; i < h[2]; i++) {
-        if (c.token[i] >= t->V) {
-            stop(1, "%s: token %d of the %s is %d; the vocabulary has %d", in->path, i, what,
-                 c.token[i], t->V);
-        }
-        c.n_docs += c.token[i] == t->eot;
-    }
-    if (c.token[h[2] - 1] != t->eot) {
-        stop(1, "%s: the %s do not end with end-of-text", in->path, what);
-    }
-    c.doc = alloc((size_t)c.n_docs + 1, sizeof(int), "the stories");
-    for (int i = 0, d = 0; i < h[2]; i++) {
-        if (c.token[i] == t->eot) { c.doc[++d] = i + 1; }
-    }
-    return c;
-}
-
-static Tokenizer tokenizer_load(const char *path) {
-    Input in = input_open(path);
-    Tokenizer t = tokenizer_read(&in);
-    fclose(in.f);
-    return t;
-}
-
-static void stories_load(const char *path, Tokenizer *t, Corpus *train, Corpus *val) {
-    Input in = input_open(path);
-    *t = tokenizer_read(&in);
-    *train = corpus_read(&in, t, "training tokens");
-    *val = corpus_read(&in, t, "validation tokens");
-    if (ftell(in.f) != (long)in.size) {
-        stop(1, "%s: %zu bytes follow its last block", path, in.size - (size_t)ftell(in.f));
-    }
-    fclose(in.f);
-}
-
-// Append story d as a row of at most T tokens: end-of-text as start, then its tokens, up to and with its
-// end-of-text if there is room.
-static void batch_add_story(Batch *b, const Corpus *c, int d, int eot, int T) {
-    int n = min_int(c->doc[d + 1] - c->doc[d], T - 1), *to = b->token + b->n_tokens;
-    to[0] = eot;
-    for (int i = 0; i < n; i++) { to[i + 1] = c->token[c->doc[d] + i]; }
-    b->start[b->n_rows] = b->n_tokens + 1;
-    b->n_tokens += n + 1;
-    b->row[++b->n_rows] = b->n_tokens;
-}
-
-// The number of tokens of a document (n tokens, end-of-text among them) that make its first sentence: up
-// to its first . ! or ? and a closing quote right after it. This is the prompt; if no sentence ends,
-// everything but the end-of-text is.
-static int prompt_length(const Tokenizer *t, const uint16_t *token, int n) {
-    int ended = 0;
-    for (int i = 0; i < n - 1; i++) {
-        for (int k = t->at[token[i]]; k < t->at[token[i] + 1]; k++) {
-            if (ended && t->bytes[k] != '"') { return k == t->at[token[i]] ? i : i + 1; }
-            ended = ended || memchr(".!?", t->bytes[k], 3) != NULL;
-        }
-    }
-    return n - 1;
-}
-
-// =================================================================================================
-// 7  Sampler
-// =================================================================================================
-// Draws many rows at once. Threads share out the rows; each advances up to SLOTS of them together, one
-// token a step, keeping the keys and values of what came before. A row that ends makes room for the
-// next. Every row has its own random stream and its own arithmetic, so neither threads nor slots show.
-
-enum { SLOTS = 64 };
-
-typedef struct {
-    int T;               // most tokens in a row, prompt included
-    int eot;             // the token that ends a row, -1: none
-    double temperature;  // 0: always the likeliest
-    int top_k;           // draw from the k likeliest only (and their equals); 0: from all
-    uint64_t seed, stream;  // row r draws from rng_stream(seed, stream, r)
-} Sampling;
-
-// A row under way.
-typedef struct {
-    int row;       // which one
-    int memory;    // which part of the keys and values is its own
-    int token, position;  // what it reads next, and where that stands
-    Rng rng;
-} Slot;
-
-// One thread's work space. Keys lie channel by channel, (L, SLOTS, C, T), values token by token,
-// (L, SLOTS, T, C): so both sums of attention run along memory.
-typedef struct {
-    int n;  // slots in use
-    Slot slot[SLOTS];
-    real *x, *norm, *mean, *rstd, *qkv, *att, *fc, *logits, *keys, *values, *prob;
-} Lane;
-
-typedef struct {
-    Config c;
-    int n_slots, T, n_lanes, max_rows;
-    Lane *lane;
-    int *token, *length;  // (max_rows, T), (max_rows)
-    real *logp;           // (max_rows, T)
-} Sampler;
-
-static size_t lane_share(Lane *w, Config c, size_t S, size_t T, real *memory) {
-    size_t used = 0, C = (size_t)c.C, L = (size_t)c.L;
-    w->x = take(memory, &used, S * C);
-    w->norm = take(memory, &used, S * C);
-    w->mean = take(memory, &used, S);
-    w->rstd = take(memory, &used, S);
-    w->qkv = take(memory, &used, S * 3 * C);
-    w->att = take(memory, &used, S * C);
-    w->fc = take(memory, &used, S * 4 * C);
-    w->logits = take(memory, &used, S * (size_t)c.V);
-    w->prob = take(memory, &used, T > (size_t)c.V ? T : (size_t)c.V);
-    w->keys = take(memory, &used, L * S * C * T + TILE_N);  // weighted_sum reads a little further
-    w->values = take(memory, &used, L * S * T * C + TILE_N);
-    return used;
-}
-
-static Sampler sampler_new(Config c, int max_rows, int T) {
-    Sampler s = {.c = c, .T = T, .max_rows = max_rows, .n_lanes = min_int(threads(), max_rows)};
-    int share = (max_rows + s.n_lanes - 1) / s.n_lanes;
-    s.n_slots = min_int(SLOTS, share);
-    Lane probe;
-    size_t each = lane_share(&probe, c, (size_t)s.n_slots, (size_t)T, NULL);
-    real *memory = alloc(each * (size_t)s.n_lanes, sizeof(real), "the sampler's keys and values");
-    s.lane = alloc((size_t)s.n_lanes, sizeof(Lane), "the sampler");
-    for (int i = 0; i < s.n_lanes; i++) {
-        lane_share(&s.lane[i], c, (size_t)s.n_slots, (size_t)T, memory + each * (size_t)i);
-    }
-    s.token = alloc((size_t)max_rows * T, sizeof(int), "sampled rows");
-    s.logp = alloc((size_t)max_rows * T, sizeof(real), "sampled rows");
-    s.length = alloc((size_t)max_rows, sizeof(int), "sampled rows");
-    return s;
-}
-
-// y (n) = sum over j < m of w[j] x[j], with row j of x at x + j * stride. Reads x up to a multiple of TILE_N
-// numbers, past n; the sums of four rows in turn are kept apart, for one need not wait for another.
+// y (n) = sum over j < m of w[j] x[j], with row j of x at x + j * stride. Reads x up to a multiple
+// of TILE_N numbers, past n. The sums of four rows in turn are kept apart: none waits for another.
 FULL_WIDTH static void weighted_sum(real *y, const real *w, const real *x, size_t stride, int m,
                                     int n) {
     for (int i = 0; i < n; i += TILE_N) {
@@ -1439,71 +589,826 @@ FULL_WIDTH static void weighted_sum(real *y, const real *w, const real *x, size_
         }
         s[0][0] = (s[0][0] + s[1][0]) + (s[2][0] + s[3][0]);
         s[0][1] = (s[0][1] + s[1][1]) + (s[2][1] + s[3][1]);
-        memcpy(y + i, s[0], (size_t)min_int(n - i, TILE_N) * sizeof(real));
+        memcpy(y + i, s[0], min_int(n - i, TILE_N) * sizeof(real));
     }
 }
 
-// attention_forward for one new token of each row under way: stores its key and value, and attends to all.
-static void attention_step(const Sampler *s, Lane *w, int layer) {
-    int C = s->c.C, NH = s->c.NH, hs = C / NH;
-    size_t T = (size_t)s->T, slot_size = T * (size_t)C;
+// attention_forward for one new token of each of N growing rows: token i is number position[i] of
+// the row whose keys and values are those of slot[i]. Keys lie channel by channel, (slots, C, T),
+// values token by token, (slots, T, C), so that both sums run along memory. p: scratch (T); q (N,
+// 3C) is scaled.
+static void attention_step(real *y, real *p, real *q, real *keys, real *values, const int *slot,
+                           const int *position, int N, size_t T, int C, int NH) {
+    int hs = C / NH;
     real scale = 1 / sqrt((real)hs);
-    for (int i = 0; i < w->n; i++) {
-        size_t at = ((size_t)layer * s->n_slots + (size_t)w->slot[i].memory) * slot_size;
-        int t = w->slot[i].position;
-        real *q = w->qkv + (size_t)i * 3 * (size_t)C, *keys = w->keys + at, *values = w->values + at;
+    for (int i = 0; i < N; i++, q += 3 * C) {
+        real *k = keys + slot[i] * T * C, *v = values + slot[i] * T * C;
+        int t = position[i];
         for (int j = 0; j < C; j++) {
             q[j] *= scale;
-            keys[(size_t)j * T + (size_t)t] = q[C + j];
-            values[(size_t)t * C + (size_t)j] = q[2 * C + j];
+            k[j * T + t] = q[C + j];
+            v[(size_t)t * C + j] = q[2 * C + j];
         }
-        for (int h = 0; h < NH; h++) {
-            real *p = w->prob, *out = w->att + (size_t)i * C + h * hs;
-            weighted_sum(p, q + h * hs, keys + (size_t)(h * hs) * T, T, hs, t + 1);
+        for (int h = 0; h < NH; h++, y += hs) {
+            weighted_sum(p, q + h * hs, k + h * hs * T, T, hs, t + 1);
             real most = largest(p, t + 1);
             for (int j = 0; j <= t; j++) { p[j] = fast_exp(p[j] - most); }
             real total = 1 / sum(p, t + 1);
-            weighted_sum(out, p, values + h * hs, (size_t)C, t + 1, hs);
-            for (int j = 0; j < hs; j++) { out[j] *= total; }
+            weighted_sum(y, p, v + h * hs, C, t + 1, hs);
+            for (int j = 0; j < hs; j++) { y[j] *= total; }
         }
     }
 }
 
-// gpt_forward for one new token of each row under way. Writes w->logits (n, V) of the next.
-static void gpt_step(const GPT *g, const Sampler *s, Lane *w) {
-    int n = w->n, C = g->c.C;
-    for (int i = 0; i < n; i++) {
-        const real *te = param(g, WTE, 0) + (size_t)w->slot[i].token * (size_t)C;
-        const real *pe = param(g, WPE, 0) + (size_t)w->slot[i].position * (size_t)C;
-        for (int j = 0; j < C; j++) { w->x[(size_t)i * C + (size_t)j] = te[j] + pe[j]; }
+// x (N, C) = wte[token] + wpe[position], the token's place in its row.
+static void embed_forward(real *x, const real *wte, const real *wpe, const int *token,
+                          const int *position, int N, size_t C) {
+    for (int i = 0; i < N; i++, x += C) {
+        const real *te = wte + token[i] * C, *pe = wpe + position[i] * C;
+        for (size_t j = 0; j < C; j++) { x[j] = te[j] + pe[j]; }
     }
-    for (int l = 0; l < g->c.L; l++) {
-        layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LN1W, l), param(g, LN1B, l), n, C);
-        linear_forward(w->qkv, NONE, w->norm, packed_at(g, QKVW, l), param(g, QKVB, l), n, C, 3 * C);
-        attention_step(s, w, l);
-        linear_forward(w->x, rows(w->x, C), w->att, packed_at(g, PROJW, l), param(g, PROJB, l), n, C, C);
-        layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LN2W, l), param(g, LN2B, l), n, C);
-        linear_forward(w->fc, NONE, w->norm, packed_at(g, FCW, l), param(g, FCB, l), n, C, 4 * C);
-        gelu_forward(w->fc, w->fc, n, 4 * C);
-        linear_forward(w->x, rows(w->x, C), w->fc, packed_at(g, FCPROJW, l), param(g, FCPROJB, l),
-                       n, 4 * C, C);
-    }
-    layernorm_forward(w->norm, w->mean, w->rstd, w->x, param(g, LNFW, 0), param(g, LNFB, 0), n, C);
-    linear_forward(w->logits, NONE, w->norm, packed_at(g, WTE, 0), NULL, n, C, g->c.V);
 }
 
+static void embed_backward(real *dwte, real *dwpe, const real *dx, const int *token,
+                           const int *position, int N, size_t C) {
+    for (int i = 0; i < N; i++, dx += C) {
+        real *te = dwte + token[i] * C, *pe = dwpe + position[i] * C;
+        for (size_t j = 0; j < C; j++) {
+            te[j] += dx[j];
+            pe[j] += dx[j];
+        }
+    }
+}
+
+// Turns logits (N, V) into probabilities in place, and sets logp[i] = log p(token i | before),
+// which the logits at i-1 give; 0 for the first token of each row, which nothing predicts.
+static void logp_forward(real *logp, real *l, const int *token, const int *row, int n_rows, int V) {
+    for (int r = 0; r < n_rows; r++) {
+        logp[row[r]] = 0;
+        for (int i = row[r]; i < row[r + 1]; i++, l += V) {
+            int next = i + 1 < row[r + 1] ? token[i + 1] : -1;
+            real most = largest(l, V), target = next < 0 ? 0 : l[next] - most;
+            for (int v = 0; v < V; v++) { l[v] = fast_exp(l[v] - most); }
+            real total = sum(l, V);
+            for (int v = 0; v < V; v++) { l[v] *= 1 / total; }
+            if (next >= 0) { logp[i + 1] = target - log(total); }
+        }
+    }
+}
+
+// Turns the probabilities that logp_forward left into dlogits, in place: the logits at i-1 get
+// dlogp[i] (1 at token i, minus the probability of each). Here the weight on a token's
+// log-likelihood enters the network.
+static void logp_backward(real *l, const real *dlogp, const int *token, const int *row, int n_rows,
+                          int V) {
+    for (int r = 0; r < n_rows; r++) {
+        for (int i = row[r] + 1; i <= row[r + 1]; i++, l += V) {
+            real d = i < row[r + 1] ? dlogp[i] : 0;
+            for (int v = 0; v < V; v++) { l[v] *= -d; }
+            if (i < row[r + 1]) { l[token[i]] += d; }
+        }
+    }
+}
+
+// =================================================================================================
+// 4  The GPT
+// =================================================================================================
+
+// GPT-2 (Radford et al. 2019): pre-norm blocks, learned positions, wte tied to the output. A scalar
+// head on the last layer norm's output makes it a reward model, or a policy with a value estimate.
+typedef struct {
+    int maxT, V, L, NH, C, Vp;  // context, vocabulary, layers, heads, channels, rows of wte (>= V)
+} Config;
+
+// The parameters, in the order of a checkpoint.
+enum {
+    WTE, WPE, LN1W, LN1B, QKVW, QKVB, PROJW, PROJB, LN2W, LN2B, FCW, FCB, FCPROJW, FCPROJB,
+    LNFW, LNFB, HEADW, HEADB, N_TENSORS
+};
+
+static const int LINEAR[] = {QKVW, PROJW, FCW, FCPROJW, WTE};  // four in each block; the output
+
+typedef struct {
+    const char *name;
+    int layers, outputs, inputs;  // its shape
+    double mean, std;             // before training
+    size_t size, at;              // numbers, over all layers; where they start in params
+    size_t packed_at;             // and where in packed
+} Tensor;
+
+// A batch is split by rows into PARTS, which threads take one by one, each through all layers. The
+// split does not depend on the number of threads, nor does the order in which the parts' gradients
+// are added: so neither do the bits. Models too large for many copies of the gradient get fewer
+// parts.
+enum { PARTS = 8 };
+
+typedef struct {
+    Config c;
+    int head;  // whether the scalar head is there
+    Tensor tensor[N_TENSORS];
+    size_t n_params;
+    real *params;
+    real *packed;  // the weights once more, in panels for linear_forward: see gpt_pack
+    real *m, *v;   // AdamW's two moments; NULL in a model that is not trained, like what follows
+    int n_parts;   // into how many parts a batch is split
+    real *grads;   // (n_parts, n_params) each part's gradient; backward leaves the sum in the first
+} GPT;
+
+static real *param(const GPT *g, int tensor, int layer) {
+    const Tensor *t = &g->tensor[tensor];
+    return g->params + t->at + (size_t)layer * t->outputs * t->inputs;
+}
+
+// The same place in the gradient of a part.
+static real *grad(const GPT *g, int part, int tensor, int layer) {
+    return g->grads + part * g->n_params + (param(g, tensor, layer) - g->params);
+}
+
+// The packed weights of a linear layer.
+static real *panels(const GPT *g, int tensor, int layer) {
+    const Tensor *t = &g->tensor[tensor];
+    return g->packed + t->packed_at + layer * packed_size(t->inputs, t->outputs);
+}
+
+// Bring packed up to date with params. Whoever changes params calls this.
+static void gpt_pack(GPT *g) {
+    int L = g->c.L;
+    #pragma omp parallel for
+    for (int i = 0; i <= 4 * L; i++) {
+        int tensor = LINEAR[i < 4 * L ? i % 4 : 4], l = i / 4 % L;
+        int inputs = g->tensor[tensor].inputs, outputs = g->tensor[tensor].outputs;
+        pack(panels(g, tensor, l), turned(param(g, tensor, l), inputs), inputs, outputs);
+    }
+}
+
+// What a model of shape c consists of, without memory for it.
+static GPT gpt_layout(Config c, int head) {
+    int L = c.L, C = c.C;
+    double std = 0.02, residual = 0.02 / sqrt(2.0 * L);  // 2 L projections add to one stream
+    GPT g = {.c = c, .head = head, .tensor = {
+        [WTE] = {"wte", 1, c.Vp, C, 0, std, 0, 0, 0},
+        [WPE] = {"wpe", 1, c.maxT, C, 0, std, 0, 0, 0},
+        [LN1W] = {"ln1w", L, C, 1, 1, 0, 0, 0, 0},
+        [LN1B] = {"ln1b", L, C, 1, 0, 0, 0, 0, 0},
+        [QKVW] = {"qkvw", L, 3 * C, C, 0, std, 0, 0, 0},
+        [QKVB] = {"qkvb", L, 3 * C, 1, 0, 0, 0, 0, 0},
+        [PROJW] = {"attprojw", L, C, C, 0, residual, 0, 0, 0},
+        [PROJB] = {"attprojb", L, C, 1, 0, 0, 0, 0, 0},
+        [LN2W] = {"ln2w", L, C, 1, 1, 0, 0, 0, 0},
+        [LN2B] = {"ln2b", L, C, 1, 0, 0, 0, 0, 0},
+        [FCW] = {"fcw", L, 4 * C, C, 0, std, 0, 0, 0},
+        [FCB] = {"fcb", L, 4 * C, 1, 0, 0, 0, 0, 0},
+        [FCPROJW] = {"fcprojw", L, C, 4 * C, 0, residual, 0, 0, 0},
+        [FCPROJB] = {"fcprojb", L, C, 1, 0, 0, 0, 0, 0},
+        [LNFW] = {"lnfw", 1, C, 1, 1, 0, 0, 0, 0},
+        [LNFB] = {"lnfb", 1, C, 1, 0, 0, 0, 0, 0},
+        [HEADW] = {"headw", head, C, 1, 0, 0, 0, 0, 0},
+        [HEADB] = {"headb", head, 1, 1, 0, 0, 0, 0, 0},
+    }};
+    for (int i = 0; i < N_TENSORS; i++) {
+        Tensor *t = &g.tensor[i];
+        t->size = (size_t)t->layers * t->outputs * t->inputs;
+        t->at = g.n_params;
+        g.n_params += t->size;
+    }
+    return g;
+}
+
+// A model of shape c, all zeros. trainable: with room for gradients and moments.
+static GPT gpt_new(Config c, int head, int trainable) {
+    GPT g = gpt_layout(c, head);
+    size_t n_packed = 0;
+    for (int i = 0; i < 5; i++) {
+        Tensor *t = &g.tensor[LINEAR[i]];
+        t->packed_at = n_packed;
+        n_packed += t->layers * packed_size(t->inputs, t->outputs);
+    }
+    g.params = alloc(g.n_params, sizeof(real), "the model");
+    g.packed = alloc(n_packed, sizeof(real), "the packed model");
+    if (trainable) {
+        g.m = alloc(g.n_params, sizeof(real), "the optimizer");
+        g.v = alloc(g.n_params, sizeof(real), "the optimizer");
+        g.n_parts = (int)fmin(PARTS, fmax(1, 3e7 / (double)g.n_params));
+        g.grads = alloc(g.n_params * g.n_parts, sizeof(real), "gradients");
+    }
+    return g;
+}
+
+// Weights as they are before training.
+static void gpt_init(GPT *g, uint64_t seed) {
+    Rng r = rng_stream(seed, 'i', 0);
+    for (const Tensor *t = g->tensor; t < g->tensor + N_TENSORS; t++) {
+        for (size_t j = 0; j < t->size; j++) {
+            g->params[t->at + j] = (real)(t->mean + (t->std > 0 ? t->std * rng_normal(&r) : 0));
+        }
+    }
+    gpt_pack(g);
+}
+
+typedef struct {
+    int won, lost;  // rows
+    double weight;  // 1 but in tests
+} Pair;
+
+// The rows of one forward pass, one after the other without padding, and what is known of them.
+typedef struct {
+    int n_rows, n_tokens, max_rows, max_tokens;
+    int *row;    // (n_rows + 1) each row's first token; row[n_rows] = n_tokens
+    int *start;  // (n_rows) the first token of each row's response
+    int *token;  // (n_tokens) ids
+    // (n_tokens) of each token given those before: log pi, log pi_ref, log pi when it was sampled
+    real *logp, *ref_logp, *old_logp;
+    real *dlogp;       // (n_tokens) dloss/dlogp, which a loss writes
+    real *advantage;   // (n_tokens) how much better than expected; the same for all of a row,
+                       // unless a value head judges each
+    real *value, *old_value, *returns, *dvalue;  // (n_tokens) for a value or reward head
+    double *reward;    // (n_rows)
+    int group;         // rows i * group .. i * group + group-1 share prompt i
+    Pair *pair;        // (n_pairs) the rows that won and lost
+    int n_pairs, max_pairs;
+    double clip_frac;  // PPO: share of tokens whose ratio was clipped
+} Batch;
+
+// An empty batch with room for rows in groups.
+static Batch batch_new(int max_rows, int max_tokens, int group) {
+    Batch b = {.max_rows = max_rows, .max_tokens = max_tokens, .group = group};
+    b.max_pairs = max_rows * (group - 1) / 2;
+    b.row = alloc((size_t)max_rows + 1, sizeof(int), "a batch");
+    b.start = alloc(max_rows, sizeof(int), "a batch");
+    b.token = alloc(max_tokens, sizeof(int), "a batch");
+    b.reward = alloc(max_rows, sizeof(double), "a batch");
+    b.pair = alloc(b.max_pairs, sizeof(Pair), "a batch");
+    real **parts[] = {&b.logp, &b.ref_logp, &b.old_logp, &b.dlogp, &b.advantage, &b.value,
+                      &b.old_value, &b.returns, &b.dvalue};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        *parts[i] = alloc(max_tokens, sizeof(real), "a batch");
+    }
+    return b;
+}
+
+static void batch_clear(Batch *b) { b->n_rows = b->n_tokens = 0; }
+
+// Append a row of n tokens (they may be in place already); those from `start` on are the response.
+static void batch_add(Batch *b, const int *token, int n, int start) {
+    memmove(b->token + b->n_tokens, token, n * sizeof(int));
+    b->start[b->n_rows] = b->n_tokens + start;
+    b->n_tokens += n;
+    b->row[++b->n_rows] = b->n_tokens;
+}
+
+// What the forward pass of a block computes and the backward pass needs; or the gradients of these.
+typedef struct {
+    real *in;             // (N, C) the residual stream on entry
+    real *ln1, *stats1;   // (N, C), (N, 2)
+    real *qkv;            // (N, 3C)
+    real *prob;           // (sum over rows of NH T T) attention probabilities
+    real *att;            // (N, C) attention's output, heads side by side
+    real *mid;            // (N, C) the residual stream after attention
+    real *ln2, *stats2;
+    real *fc, *gelu;      // (N, 4C)
+    real *keys, *values;  // the sampler's, else NULL: see attention_step
+} Layer;
+
+// The work space of one thread, for the rows it has at a time.
+typedef struct {
+    int T;             // most tokens in a row
+    int n_rows, *row;  // counted from the part's first token
+    int *position;     // (N) of each token in its row
+    int *slot;         // (N) sampler: where its row's keys and values are
+    Layer *layer;      // (L + 1); of the last only in, ln1 and stats1, for the output
+    Layer d;           // the gradients of one layer at a time
+    real *logits;      // (N, V), then probabilities, then their gradient
+} Part;
+
+static Layer layer_new(Config c, size_t N, size_t T) {
+    Layer y = {0};
+    size_t C = c.C, width[] = {C, C, 2, 3 * C, c.NH * T, C, C, C, 2, 4 * C, 4 * C};
+    real **to[] = {&y.in, &y.ln1, &y.stats1, &y.qkv, &y.prob, &y.att, &y.mid, &y.ln2, &y.stats2,
+                   &y.fc, &y.gelu};
+    for (int i = 0; i < 11; i++) { *to[i] = alloc(N * width[i], sizeof(real), "activations"); }
+    return y;
+}
+
+// Work space for N tokens in rows of up to T. Without `train` nothing goes back: one layer's memory
+// does for all.
+static Part part_new(Config c, size_t N, int T, int train) {
+    Part a = {.T = T, .row = alloc(N + 1, sizeof(int), "activations"),
+              .position = alloc(N, sizeof(int), "activations"),
+              .slot = alloc(N, sizeof(int), "activations"),
+              .layer = alloc(c.L + 1, sizeof(Layer), "activations"),
+              .logits = alloc(N * c.V, sizeof(real), "activations")};
+    for (int l = 0; l <= c.L; l++) { a.layer[l] = train || !l ? layer_new(c, N, T) : a.layer[0]; }
+    if (train) { a.d = layer_new(c, N, T); }
+    return a;
+}
+
+// All parts. One for training, or with train = 0 a smaller one that cannot go back.
+typedef struct {
+    int n_parts, max_rows;  // max_rows: of one part
+    Part part[PARTS];
+} Acts;
+
+// Activations for batches of up to n_rows rows of up to T tokens.
+static Acts acts_new(const GPT *g, int n_rows, int T, int train) {
+    Acts a = {.n_parts = train ? g->n_parts : PARTS};
+    a.max_rows = (n_rows + a.n_parts - 1) / a.n_parts;
+    size_t N = (size_t)a.max_rows * T;
+    for (int i = 0; i < a.n_parts; i++) { a.part[i] = part_new(g->c, N, T, train); }
+    return a;
+}
+
+// From N tokens at a->position to the last layer norm's output (N, C): whole rows, or in the
+// sampler one new token of each row.
+static const real *blocks_forward(const GPT *g, Part *a, const int *token, int N) {
+    int C = g->c.C, L = g->c.L, NH = g->c.NH, F = 4 * C;
+    Layer *y = a->layer;
+    embed_forward(y->in, param(g, WTE, 0), param(g, WPE, 0), token, a->position, N, C);
+    for (int l = 0; l < L; l++, y++) {
+        layernorm_forward(y->ln1, y->stats1, y->in, param(g, LN1W, l), param(g, LN1B, l), N, C);
+        linear_forward(y->qkv, NULL, y->ln1, panels(g, QKVW, l), param(g, QKVB, l), N, C, 3 * C);
+        if (y->keys) {
+            attention_step(y->att, y->prob, y->qkv, y->keys, y->values, a->slot, a->position, N,
+                           a->T, C, NH);
+        } else {
+            attention_forward(y->att, y->prob, y->qkv, a->row, a->n_rows, C, NH);
+        }
+        linear_forward(y->mid, y->in, y->att, panels(g, PROJW, l), param(g, PROJB, l), N, C, C);
+        layernorm_forward(y->ln2, y->stats2, y->mid, param(g, LN2W, l), param(g, LN2B, l), N, C);
+        linear_forward(y->fc, NULL, y->ln2, panels(g, FCW, l), param(g, FCB, l), N, C, F);
+        gelu_forward(y->gelu, y->fc, (size_t)N * F);
+        linear_forward(y[1].in, y->mid, y->gelu, panels(g, FCPROJW, l), param(g, FCPROJB, l),
+                       N, F, C);
+    }
+    layernorm_forward(y->ln1, y->stats1, y->in, param(g, LNFW, 0), param(g, LNFB, 0), N, C);
+    return y->ln1;
+}
+
+// The forward pass of some rows of a batch: see gpt_forward.
+static void part_forward(const GPT *g, Part *a, const Batch *b, int first, int n_rows, real *logp,
+                         real *value) {
+    int lo = b->row[first], N = b->row[first + n_rows] - lo, C = g->c.C, V = g->c.V;
+    a->n_rows = n_rows;
+    for (int r = 0; r < n_rows; r++) {
+        a->row[r + 1] = b->row[first + r + 1] - lo;
+        for (int i = a->row[r]; i < a->row[r + 1]; i++) { a->position[i] = i - a->row[r]; }
+    }
+    const real *x = blocks_forward(g, a, b->token + lo, N);
+    if (logp) {
+        linear_forward(a->logits, NULL, x, panels(g, WTE, 0), NULL, N, C, V);
+        logp_forward(logp + lo, a->logits, b->token + lo, a->row, n_rows, V);
+    }
+    for (int i = 0; value && i < N; i++, x += C) {
+        value[lo + i] = dot(x, param(g, HEADW, 0), C) + *param(g, HEADB, 0);
+    }
+}
+
+// Run the batch's rows through the model. Writes logp (N) and, with a head, value (N): the head at
+// each token; either may be NULL, for not wanted. A batch of more rows than `a` holds cannot go
+// back.
+static void gpt_forward(const GPT *g, Acts *a, const Batch *b, real *logp, real *value) {
+    #pragma omp parallel for schedule(dynamic, 1)
+    for (int p = 0; p < a->n_parts; p++) {
+        int r = share(b->n_rows, p, a->n_parts), end = share(b->n_rows, p + 1, a->n_parts);
+        do {  // once even without rows, for the way back to know
+            part_forward(g, &a->part[p], b, r, min_int(a->max_rows, end - r), logp, value);
+        } while ((r += a->max_rows) < end);
+    }
+}
+
+// The backward pass of the rows that part_forward ran; adds to the gradients of part number p.
+static void part_backward(GPT *g, int p, Part *a, const Batch *b, const real *dlogp,
+                          const real *dvalue) {
+    int N = a->row[a->n_rows], C = g->c.C, F = 4 * C, lo = b->row[share(b->n_rows, p, g->n_parts)];
+    const int *token = b->token + lo;
+    const Layer *y = a->layer + g->c.L;
+    Layer d = a->d;
+    memset(d.in, 0, (size_t)N * C * sizeof(real));
+    memset(d.ln1, 0, (size_t)N * C * sizeof(real));
+    if (dlogp) {
+        logp_backward(a->logits, dlogp + lo, token, a->row, a->n_rows, g->c.V);
+        linear_backward(d.ln1, grad(g, p, WTE, 0), NULL, a->logits, y->ln1, param(g, WTE, 0), N, C,
+                        g->c.V);
+    }
+    if (dvalue) {  // the head is a linear layer with one output
+        linear_backward(d.ln2, grad(g, p, HEADW, 0), grad(g, p, HEADB, 0), dvalue + lo, y->ln1,
+                        param(g, HEADW, 0), N, C, 1);
+        for (size_t i = 0; i < (size_t)N * C; i++) { d.ln1[i] += d.ln2[i]; }
+    }
+    layernorm_backward(d.in, grad(g, p, LNFW, 0), grad(g, p, LNFB, 0), d.ln1, y->in,
+                       param(g, LNFW, 0), y->stats1, N, C);
+    for (int l = g->c.L - 1; l >= 0; l--) {
+        y--;
+        linear_backward(d.gelu, grad(g, p, FCPROJW, l), grad(g, p, FCPROJB, l), d.in, y->gelu,
+                        param(g, FCPROJW, l), N, F, C);
+        gelu_backward(d.gelu, y->fc, (size_t)N * F);
+        linear_backward(d.ln2, grad(g, p, FCW, l), grad(g, p, FCB, l), d.gelu, y->ln2,
+                        param(g, FCW, l), N, C, F);
+        layernorm_backward(d.in, grad(g, p, LN2W, l), grad(g, p, LN2B, l), d.ln2, y->mid,
+                           param(g, LN2W, l), y->stats2, N, C);
+        linear_backward(d.att, grad(g, p, PROJW, l), grad(g, p, PROJB, l), d.in, y->att,
+                        param(g, PROJW, l), N, C, C);
+        attention_backward(d.qkv, d.prob, d.att, y->prob, y->qkv, a->row, a->n_rows, C, g->c.NH);
+        linear_backward(d.ln1, grad(g, p, QKVW, l), grad(g, p, QKVB, l), d.qkv, y->ln1,
+                        param(g, QKVW, l), N, C, 3 * C);
+        layernorm_backward(d.in, grad(g, p, LN1W, l), grad(g, p, LN1B, l), d.ln1, y->in,
+                           param(g, LN1W, l), y->stats1, N, C);
+    }
+    embed_backward(grad(g, p, WTE, 0), grad(g, p, WPE, 0), d.in, token, a->position, N, C);
+}
+
+// Threads share out the parameters in chunks: this many begin at parameter `at`.
+enum { CHUNK = 4096 };
+static int chunk_size(const GPT *g, size_t at) { return (int)fmin(CHUNK, g->n_params - at); }
+
+// Add to g->grads the gradient of a loss whose derivatives are dlogp and dvalue (N); either may be
+// NULL. Follows a gpt_forward of the same batch that wanted the same.
+static void gpt_backward(GPT *g, Acts *a, const Batch *b, const real *dlogp, const real *dvalue) {
+    #pragma omp parallel for schedule(dynamic, 1)
+    for (int p = 0; p < a->n_parts; p++) { part_backward(g, p, &a->part[p], b, dlogp, dvalue); }
+    #pragma omp parallel for
+    for (size_t at = 0; at < g->n_params; at += CHUNK) {
+        int n = chunk_size(g, at);
+        for (int p = 1; p < a->n_parts; p++) {
+            real *total = g->grads + at, *part = total + p * g->n_params;
+            for (int i = 0; i < n; i++) { total[i] += part[i]; }
+            memset(part, 0, n * sizeof(real));
+        }
+    }
+}
+
+// =================================================================================================
+// 5  Optimizer and checkpoints
+// =================================================================================================
+
+// One AdamW step (Loshchilov and Hutter 2019; no decay) on g->grads, scaled down first so that
+// their norm is at most max_norm (0: as they are); step counts from 1. Zeroes the gradients.
+// Returns the norm before scaling.
+static double adamw(GPT *g, double lr, double max_norm, int step) {
+    double squares = 0;
+    for (size_t at = 0; at < g->n_params; at += CHUNK) {  // floats within a chunk, doubles across
+        squares += (double)dot(g->grads + at, g->grads + at, chunk_size(g, at));
+    }
+    double norm = sqrt(squares);
+    const real beta1 = (real)0.9, beta2 = (real)0.999;
+    real scale = (real)(max_norm > 0 && norm > max_norm ? max_norm / norm : 1);
+    real rate = (real)(lr / (1 - pow(0.9, step))), unbias = (real)(1 / (1 - pow(0.999, step)));
+    #pragma omp parallel for
+    for (size_t at = 0; at < g->n_params; at += CHUNK) {
+        real *w = g->params + at, *d = g->grads + at, *m = g->m + at, *v = g->v + at;
+        for (int j = 0, n = chunk_size(g, at); j < n; j++) {
+            real x = d[j] * scale;
+            m[j] = beta1 * m[j] + (1 - beta1) * x;
+            v[j] = beta2 * v[j] + (1 - beta2) * x * x;
+            w[j] -= rate * m[j] / (sqrt(v[j] * unbias) + (real)1e-8);
+            d[j] = 0;
+        }
+    }
+    gpt_pack(g);
+    return norm;
+}
+
+// A checkpoint is llm.c's: 256 int32 of header, then the parameters as float32 in the order of the
+// enum.
+enum { CHECKPOINT_MAGIC = 20240326, CHECKPOINT_VERSION = 3, HEADER_INTS = 256 };
+
+// Error: the file cannot be written.
+static void gpt_save(const GPT *g, const char *path) {
+    Config c = g->c;
+    int32_t h[HEADER_INTS] = {CHECKPOINT_MAGIC, CHECKPOINT_VERSION,
+                              c.maxT, c.V, c.L, c.NH, c.C, c.Vp};
+    Output out = output_open(path);
+    fwrite(h, sizeof h, 1, out.f);
+    for (size_t i = 0; i < g->n_params; i++) {
+        float x = (float)g->params[i];
+        fwrite(&x, sizeof x, 1, out.f);
+    }
+    output_close(&out);
+}
+
+// A model from a file; head: with a scalar head even if the file has none.
+// Errors: not a checkpoint, absurd sizes, a length that does not fit them, numbers that are not
+// finite.
+static GPT gpt_load(const char *path, int head, int trainable) {
+    Input in = input_open(path);
+    int32_t h[HEADER_INTS];
+    input_read(&in, h, 1, sizeof h);
+    if (h[0] != CHECKPOINT_MAGIC || h[1] != CHECKPOINT_VERSION) {
+        stop(1, "%s: not a model in llm.c's float32 format (its first numbers are %d, %d; expected "
+             "%d, %d)", path, h[0], h[1], CHECKPOINT_MAGIC, CHECKPOINT_VERSION);
+    }
+    Config c = {h[2], h[3], h[4], h[5], h[6], h[7]};
+    const int most = 1 << 16;
+    if (c.maxT < 1 || c.V < 2 || c.L < 1 || c.NH < 1 || c.C < 1 || c.Vp < c.V || c.maxT > most
+        || c.Vp > 2 * most || c.V > most || c.L > most || c.C > most || c.C % c.NH != 0) {
+        stop(1, "%s: impossible sizes in its header: T %d, V %d, L %d, heads %d, C %d, Vp %d", path,
+             c.maxT, c.V, c.L, c.NH, c.C, c.Vp);
+    }
+    size_t plain = sizeof h + gpt_layout(c, 0).n_params * sizeof(float);
+    size_t with_head = sizeof h + gpt_layout(c, 1).n_params * sizeof(float);
+    if (in.size != plain && in.size != with_head) {
+        stop(1, "%s: has %zu bytes; its header promises %zu (or %zu with a head)", path, in.size,
+             plain, with_head);
+    }
+    GPT g = gpt_new(c, head || in.size == with_head, trainable);
+    size_t n = (in.size - sizeof h) / sizeof(float);  // a head that is not there yet stays zero
+    for (size_t i = 0; i < n; i++) {
+        float x;
+        input_read(&in, &x, 1, sizeof x);
+        if (!isfinite(x)) { stop(1, "%s: number %zu of its weights is not finite", path, i); }
+        g.params[i] = (real)x;
+    }
+    fclose(in.f);
+    gpt_pack(&g);
+    return g;
+}
+
+// =================================================================================================
+// 6  Tokenizer and stories
+// =================================================================================================
+
+// Byte-pair encoding. A token is a string of bytes; text is encoded piece by piece, so that no
+// token spans two pieces and any text splits at a piece's edge without changing its tokens.
+typedef struct {
+    int V, eot;      // number of tokens; the one that ends a text and starts a row
+    char *bytes;     // all tokens' bytes, one after the other
+    int *at;         // (V + 1) where each token's bytes start
+    int *slot;       // hash table from bytes to id, -1 where empty
+    unsigned mask;   // its size - 1
+} Tokenizer;
+
+static int token_length(const Tokenizer *t, int id) { return t->at[id + 1] - t->at[id]; }
+
+// The slot that holds these bytes, or the empty one where they would go (FNV-1a, linear probing).
+static int *token_slot(const Tokenizer *t, const char *s, int n) {
+    unsigned h = 2166136261u;
+    for (int i = 0; i < n; i++) { h = (h ^ (unsigned char)s[i]) * 16777619u; }
+    for (;; h++) {
+        int *slot = &t->slot[h & t->mask], id = *slot;
+        int same = id >= 0 && token_length(t, id) == n && !memcmp(t->bytes + t->at[id], s, n);
+        if (id < 0 || same) { return slot; }
+    }
+}
+
+// Make a tokenizer of V tokens out of lengths and bytes that are in place. The first of two equal
+// tokens is the one that counts; end-of-text is no text's encoding.
+static void tokenizer_index(Tokenizer *t) {
+    t->mask = 1;
+    while (t->mask < 4 * (unsigned)t->V) { t->mask = 2 * t->mask + 1; }
+    t->slot = alloc((size_t)t->mask + 1, sizeof(int), "the tokenizer");
+    memset(t->slot, -1, ((size_t)t->mask + 1) * sizeof(int));
+    for (int id = 0; id < t->V; id++) {
+        int *slot = token_slot(t, t->bytes + t->at[id], token_length(t, id));
+        if (*slot < 0 && id != t->eot && token_length(t, id) > 0) { *slot = id; }
+    }
+}
+
+// What the rule of pieces tells apart: letters, digits, punctuation, other. Every byte of a
+// character beyond ASCII counts as a letter.
+static int kind(char byte) {
+    int c = (unsigned char)byte;
+    return c & 0x80 || isalpha(c) ? 'a' : isdigit(c) ? '0' : ispunct(c) ? '.' : ' ';
+}
+
+// Length of the first piece of s (n >= 1 bytes): an optional space with the letters after it; a run
+// of digits; a run of punctuation; a run of other bytes, but for a space that belongs to letters.
+static int piece_length(const char *s, int n) {
+    int i = n > 1 && s[0] == ' ' && kind(s[1]) == 'a', first = kind(s[i]);
+    while (i < n && kind(s[i]) == first
+           && !(i > 0 && i + 1 < n && s[i] == ' ' && kind(s[i + 1]) == 'a')) {
+        i++;
+    }
+    return i;
+}
+
+// Encode one piece s (n bytes) to at most n ids; returns their number. Of all neighbours whose
+// bytes together are a token, those that make the token with the lowest id merge first, the
+// leftmost on a tie. Error: a byte that is no token.
+static int encode_piece(const Tokenizer *t, const char *s, int n, int *id) {
+    for (int i = 0; i < n; i++) {
+        id[i] = *token_slot(t, s + i, 1);
+        if (id[i] < 0) {
+            stop(1, "the tokenizer has no token for the byte %d", (unsigned char)s[i]);
+        }
+    }
+    for (;;) {
+        int best = t->V, m = 0;
+        const char *p = s;
+        for (int i = 0; i + 1 < n; p += token_length(t, id[i++])) {
+            int merged = *token_slot(t, p, token_length(t, id[i]) + token_length(t, id[i + 1]));
+            if (merged >= 0 && merged < best) { best = merged; }
+        }
+        if (best == t->V) { return n; }
+        p = s;
+        for (int i = 0, length = token_length(t, best); i < n; i++, m++) {  // all of that merge
+            int fits = i + 1 < n && token_length(t, id[i]) + token_length(t, id[i + 1]) == length
+                       && !memcmp(p, t->bytes + t->at[best], length);
+            id[m] = fits ? best : id[i];
+            p += token_length(t, id[m]);
+            i += fits;
+        }
+        n = m;
+    }
+}
+
+// Encode n bytes to ids; returns their number. id has room for n.
+static int encode(const Tokenizer *t, const char *s, int n, int *id) {
+    int count = 0;
+    for (int i = 0, piece; i < n; i += piece) {
+        piece = piece_length(s + i, n - i);
+        count += encode_piece(t, s + i, piece, id + count);
+    }
+    return count;
+}
+
+// The text of n tokens; end-of-text has none.
+static void print_tokens(const Tokenizer *t, const int *id, int n, FILE *f) {
+    for (int i = 0; i < n; i++) {
+        if (id[i] != t->eot) { fwrite(t->bytes + t->at[id[i]], 1, token_length(t, id[i]), f); }
+    }
+}
+
+// Documents one after the other, each ending with end-of-text.
+typedef struct {
+    int n_docs;
+    int *doc;         // (n_docs + 1) where each starts in token
+    uint16_t *token;
+} Corpus;
+
+enum { TOKENIZER_MAGIC = 20240328, TOKENS_MAGIC = 20240520 };
+
+// Read llm.c's tokenizer block. Version 1 (GPT-2's own file) does not name its end-of-text. Errors:
+// no such block, impossible sizes, a file that ends too early.
+static Tokenizer tokenizer_read(Input *in) {
+    int32_t h[HEADER_INTS];
+    input_read(in, h, 1, sizeof h);
+    if (h[0] != TOKENIZER_MAGIC || (h[1] != 1 && h[1] != 2)) {
+        stop(1, "%s: does not begin with a tokenizer (its first numbers are %d, %d; expected %d, "
+             "2)", in->path, h[0], h[1], TOKENIZER_MAGIC);
+    }
+    Tokenizer t = {.V = h[2], .eot = h[1] == 1 ? 50256 : h[3]};
+    if (t.V < 2 || t.V > 1 << 16 || t.eot < 0 || t.eot >= t.V) {
+        stop(1, "%s: impossible tokenizer: %d tokens, end-of-text %d", in->path, t.V, t.eot);
+    }
+    t.at = alloc((size_t)t.V + 1, sizeof(int), "the tokenizer");
+    t.bytes = alloc((size_t)t.V * 255, 1, "the tokenizer");
+    for (int i = 0; i < t.V; i++) {
+        unsigned char length;
+        input_read(in, &length, 1, 1);
+        input_read(in, t.bytes + t.at[i], 1, length);
+        t.at[i + 1] = t.at[i] + length;
+    }
+    tokenizer_index(&t);
+    return t;
+}
+
+// Read a block of tokens; `what` they are, for messages. Errors: no such block, or a wrong length;
+// tokens that the tokenizer does not have; an end without end-of-text.
+static Corpus corpus_read(Input *in, const Tokenizer *t, const char *what) {
+    int32_t h[HEADER_INTS];
+    if (ftell(in->f) == (long)in->size) {
+        stop(1, "%s: holds a tokenizer but no %s; make data TEXT=... makes a file with both",
+             in->path, what);
+    }
+    input_read(in, h, 1, sizeof h);
+    if (h[0] != TOKENS_MAGIC || h[1] != 1) {
+        stop(1, "%s: no block of %s where one should start (found %d, %d; expected %d, 1)",
+             in->path, what, h[0], h[1], TOKENS_MAGIC);
+    }
+    if (h[2] < 1 || (size_t)h[2] > in->size / sizeof(uint16_t)) {
+        stop(1, "%s: promises %d %s; the file has %zu bytes", in->path, h[2], what, in->size);
+    }
+    int n = h[2];
+    Corpus c = {.token = alloc(n, sizeof(uint16_t), "the stories")};
+    input_read(in, c.token, n, sizeof(uint16_t));
+    for (int i = 0; i < n; i++) {
+        if (c.token[i] >= t->V) {
+            stop(1, "%s: token %d of the %s is %d; the vocabulary has %d", in->path, i, what,
+                 c.token[i], t->V);
+        }
+        c.n_docs += c.token[i] == t->eot;
+    }
+    if (c.token[n - 1] != t->eot) {
+        stop(1, "%s: the %s do not end with end-of-text", in->path, what);
+    }
+    c.doc = alloc((size_t)c.n_docs + 1, sizeof(int), "the stories");
+    for (int i = 0, d = 0; i < n; i++) {
+        if (c.token[i] == t->eot) { c.doc[++d] = i + 1; }
+    }
+    return c;
+}
+
+// The tokenizer of a file, whatever follows it.
+static Tokenizer tokenizer_load(const char *path) {
+    Input in = input_open(path);
+    Tokenizer t = tokenizer_read(&in);
+    fclose(in.f);
+    return t;
+}
+
+// A whole file of three blocks. Error: more than these.
+static void stories_load(const char *path, Tokenizer *t, Corpus *train, Corpus *val) {
+    Input in = input_open(path);
+    *t = tokenizer_read(&in);
+    *train = corpus_read(&in, t, "training tokens");
+    *val = corpus_read(&in, t, "validation tokens");
+    if (ftell(in.f) != (long)in.size) {
+        stop(1, "%s: %zu bytes follow its last block", path, in.size - (size_t)ftell(in.f));
+    }
+    fclose(in.f);
+}
+
+// Append story d as a row of at most T tokens: end-of-text as start, then its tokens, up to and
+// with its end-of-text if there is room.
+static void batch_add_story(Batch *b, const Corpus *c, int d, int eot, int T) {
+    int n = min_int(c->doc[d + 1] - c->doc[d], T - 1), *row = b->token + b->n_tokens;
+    row[0] = eot;
+    for (int i = 0; i < n; i++) { row[i + 1] = c->token[c->doc[d] + i]; }
+    batch_add(b, row, n + 1, 1);
+}
+
+// The number of tokens of a document (n tokens, end-of-text among them) that make its first
+// sentence: up to its first . ! or ? and a closing quote right after it. This is the prompt; if no
+// sentence ends, everything but the end-of-text is.
+static int prompt_length(const Tokenizer *t, const uint16_t *token, int n) {
+    int ended = 0;
+    for (int i = 0; i < n - 1; i++) {
+        for (int k = t->at[token[i]]; k < t->at[token[i] + 1]; k++) {
+            if (ended && t->bytes[k] != '"') { return k == t->at[token[i]] ? i : i + 1; }
+            ended = ended || memchr(".!?", t->bytes[k], 3) != NULL;
+        }
+    }
+    return n - 1;
+}
+
+// =================================================================================================
+// 7  Sampler
+// =================================================================================================
+// Draws many rows at once. Threads share out the rows; each advances up to SLOTS of them together,
+// one token a step, keeping the keys and values of what came before. A row that ends makes room for
+// the next. Every row has its own random stream and its own arithmetic, so neither threads nor
+// slots show.
+
+enum { SLOTS = 16 };  // with more, their keys and values no longer fit the cache
+
+typedef struct {
+    int T;               // most tokens in a row, prompt included
+    int eot;             // the token that ends a row, -1: none
+    double temperature;  // 0: always the likeliest
+    int top_k;           // draw from the k likeliest only (and their equals); 0: from all
+    uint64_t seed, stream;  // row r draws from rng_stream(seed, stream, r)
+} Sampling;
+
+// One thread's work space, and its n rows under way: for each, which one it is and the token it
+// reads next, whose position and memory for keys and values are in `part`.
+typedef struct {
+    int n, row[SLOTS], token[SLOTS];
+    Rng rng[SLOTS];
+    Part part;
+    real *scratch;  // (V)
+} Lane;
+
+typedef struct {
+    int n_slots, T, n_lanes;
+    Lane *lane;
+    int *token, *length;  // (rows, T), (rows)
+    real *logp;           // (rows, T)
+} Sampler;
+
+// A sampler for models of shape c, that draws up to max_rows rows of up to T tokens.
+static Sampler sampler_new(Config c, int max_rows, int T) {
+    Sampler s = {.T = T, .n_lanes = min_int(threads(), max_rows)};
+    s.n_slots = min_int(SLOTS, (max_rows + s.n_lanes - 1) / s.n_lanes);
+    s.lane = alloc(s.n_lanes, sizeof(Lane), "the sampler");
+    size_t kept = (size_t)s.n_slots * T * c.C + TILE_N;  // weighted_sum reads a little further
+    for (Lane *w = s.lane; w < s.lane + s.n_lanes; w++) {
+        w->part = part_new(c, s.n_slots, T, 0);
+        w->scratch = alloc(c.V, sizeof(real), "the sampler");
+        for (int l = 0; l < c.L; l++) {
+            w->part.layer[l].keys = alloc(kept, sizeof(real), "the sampler's keys and values");
+            w->part.layer[l].values = alloc(kept, sizeof(real), "the sampler's keys and values");
+        }
+    }
+    s.token = alloc((size_t)max_rows * T, sizeof(int), "sampled rows");
+    s.logp = alloc((size_t)max_rows * T, sizeof(real), "sampled rows");
+    s.length = alloc(max_rows, sizeof(int), "sampled rows");
+    return s;
+}
+
+// For qsort: the largest first.
 static int descending(const void *a, const void *b) {
     real x = *(const real *)a, y = *(const real *)b;
     return (x < y) - (x > y);
 }
 
-// Draw a token from logits (V), which are left as weights; scratch (V). Sets *logp to its
-// log-probability under the model itself, whatever the temperature and top_k.
-static int draw(real *logits, real *scratch, int V, const Sampling *how, Rng *rng, real *logp) {
+// Draw a token from logits (V); scratch (V) then holds the weights. Sets *logp to its
+// log-probability under the model itself, whatever the temperature and top_k. Error: logits that
+// are no numbers.
+static int draw(const real *logits, real *scratch, int V, const Sampling *how, Rng *rng,
+                real *logp) {
     real most = largest(logits, V), floor_logit = -INFINITY;
     if (how->top_k > 0 && how->top_k < V) {
-        memcpy(scratch, logits, (size_t)V * sizeof(real));
-        qsort(scratch, (size_t)V, sizeof(real), descending);
+        memcpy(scratch, logits, V * sizeof(real));
+        qsort(scratch, V, sizeof(real), descending);
         floor_logit = scratch[how->top_k - 1];
     }
     if (how->temperature == 0) { floor_logit = most; }
@@ -1518,60 +1423,67 @@ static int draw(real *logits, real *scratch, int V, const Sampling *how, Rng *rn
     double left = rng_uniform(rng) * (double)sum(scratch, V);
     int token = -1;
     for (int v = 0; v < V && left >= 0; v++) {
-        if (scratch[v] > 0) {  // rounding may leave a crumb at the end: the last possible token takes it
+        if (scratch[v] > 0) {  // the last possible token takes the crumb that rounding may leave
             token = v;
             left -= (double)scratch[v];
         }
     }
+    if (token < 0) { stop(1, "the model gives no probabilities: its weights are too large"); }
     *logp = logits[token] - most - log_total;
     return token;
 }
 
-// Extend each row of `prompts` (start token included) to n_each sampled rows, in groups one after the
-// other. Fills `out` (cleared first): its rows, where their responses start, and logp for the tokens
-// sampled. A row ends with how->eot, or where it has how->T tokens.
+// Extend each row of `prompts` (start token included) to n_each sampled rows, in groups one after
+// the other. Fills `out` (cleared first): its rows, where their responses start, and logp for the
+// tokens sampled. A row ends with how->eot, or where it has how->T tokens.
 static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, const Sampling *how,
                     Batch *out) {
     int V = g->c.V, T = s->T, n_rows = prompts->n_rows * n_each;
     #pragma omp parallel for schedule(static, 1)
     for (int i = 0; i < s->n_lanes; i++) {
         Lane *w = &s->lane[i];
-        int next = (int)((long long)n_rows * i / s->n_lanes);
-        int end = (int)((long long)n_rows * (i + 1) / s->n_lanes);
+        Part *a = &w->part;
+        int next = share(n_rows, i, s->n_lanes), end = share(n_rows, i + 1, s->n_lanes);
         w->n = 0;
-        for (int k = 0; k < s->n_slots; k++) { w->slot[k].memory = k; }
+        for (int j = 0; j < s->n_slots; j++) { a->slot[j] = j; }
         while (w->n > 0 || next < end) {
             for (; w->n < s->n_slots && next < end; next++) {  // a row for every free slot
-                Slot *k = &w->slot[w->n++];
-                int q = next / n_each, *row = s->token + (size_t)next * T;
+                int j = w->n++, q = next / n_each, *row = s->token + (size_t)next * T;
                 s->length[next] = prompts->row[q + 1] - prompts->row[q];
                 memcpy(row, prompts->token + prompts->row[q], s->length[next] * sizeof(int));
-                *k = (Slot){next, k->memory, row[0], 0,
-                            rng_stream(how->seed, how->stream, (uint64_t)next)};
+                w->row[j] = next;
+                w->token[j] = row[0];
+                w->rng[j] = rng_stream(how->seed, how->stream, next);
+                a->position[j] = 0;
             }
-            gpt_step(g, s, w);
+            const real *x = blocks_forward(g, a, w->token, w->n);
+            linear_forward(a->logits, NULL, x, panels(g, WTE, 0), NULL, w->n, g->c.C, V);
             for (int j = w->n - 1; j >= 0; j--) {
-                Slot *k = &w->slot[j], done = *k;
-                int t = ++k->position, *row = s->token + (size_t)k->row * T;
-                if (t == s->length[k->row]) {  // past the prompt
-                    row[t] = draw(w->logits + (size_t)j * V, w->prob, V, how, &k->rng,
-                                  s->logp + (size_t)k->row * T + t);
-                    s->length[k->row]++;
-                    if (row[t] == how->eot || t + 1 == how->T) {  // the last slot takes its place
-                        *k = w->slot[--w->n];
-                        w->slot[w->n] = done;
-                        continue;
-                    }
+                int r = w->row[j], t = ++a->position[j], past_prompt = t == s->length[r];
+                size_t at = (size_t)r * T + t;
+                if (past_prompt) {
+                    s->token[at] = draw(a->logits + (size_t)j * V, w->scratch, V, how, &w->rng[j],
+                                        &s->logp[at]);
+                    s->length[r]++;
                 }
-                k->token = row[t];
+                w->token[j] = s->token[at];
+                if (past_prompt && (w->token[j] == how->eot || t + 1 == how->T)) {
+                    int last = --w->n, free_slot = a->slot[j];  // the last row takes its place
+                    w->row[j] = w->row[last];
+                    w->token[j] = w->token[last];
+                    w->rng[j] = w->rng[last];
+                    a->position[j] = a->position[last];
+                    a->slot[j] = a->slot[last];
+                    a->slot[last] = free_slot;
+                }
             }
         }
     }
     batch_clear(out);
     for (int r = 0; r < n_rows; r++) {
-        int q = r / n_each;
+        int q = r / n_each, n_prompt = prompts->row[q + 1] - prompts->row[q];
         memcpy(out->logp + out->n_tokens, s->logp + (size_t)r * T, s->length[r] * sizeof(real));
-        batch_add(out, s->token + (size_t)r * T, s->length[r], prompts->row[q + 1] - prompts->row[q]);
+        batch_add(out, s->token + (size_t)r * T, s->length[r], n_prompt);
     }
 }
 
@@ -1807,28 +1719,21 @@ typedef struct {
 } Method;
 
 static const Method METHODS[] = {
-#ifdef ON_POLICY
-#define LR(offline, on_policy) on_policy
-#else
-#define LR(offline, on_policy) offline
-#endif
-    {"sft", "imitates all responses", "no", "yes", "no",
-     loss_sft, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+    {"sft", "imitates all responses", "no", "yes", "no", loss_sft, 0, 0, 0, 0, {3e-4, 1e-4}},
     {"pref-ft", "imitates the preferred of each pair (filtered SFT on chosen)", "no", "yes", "no",
-     loss_pref_ft, 1, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+     loss_pref_ft, 1, 0, 0, 0, {3e-4, 1e-4}},
     {"bon", "imitates the best of n (on fresh samples: RAFT, expert iteration)", "either", "either",
-     "no", loss_bon, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
+     "no", loss_bon, 0, 0, 0, 0, {1e-3, 1e-4}},
     {"rwr", "imitates all, weighted by exp(A/beta)", "either", "either", "no",
-     loss_rwr, 0, 0, 0, 1, {LR(1e-3, 1e-3), 1e-4}},
+     loss_rwr, 0, 0, 0, 1, {3e-4, 1e-4}},
     {"reinforce", "policy gradient (with --baseline loo: RLOO)", "yes", "no", "with a baseline",
-     loss_reinforce, 0, 0, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
-    {"ppo", "clipped policy gradient (group baseline: GRPO-like; value: RLHF)", "yes", "yes", "yes",
-     loss_ppo, 0, 0, 1, 0, {LR(1e-3, 1e-3), 1e-4}},
+     loss_reinforce, 0, 0, 0, 0, {1e-3, 1e-4}},
+    {"ppo", "clipped policy gradient (group baseline: GRPO-like)", "yes", "yes", "yes",
+     loss_ppo, 0, 0, 1, 0, {1e-3, 1e-4}},
     {"dpo", "widens pairs' margins (with ON_POLICY: online DPO)", "either", "yes", "yes",
-     loss_dpo, 1, 1, 0, 0.1, {LR(1e-3, 1e-3), 1e-4}},
+     loss_dpo, 1, 1, 0, 0.1, {3e-3, 1e-4}},
     {"ipo", "pulls pairs' margins to 1/(2 tau)", "either", "yes", "yes",
-     loss_ipo, 1, 1, 0, 0, {LR(1e-3, 1e-3), 1e-4}},
-#undef LR
+     loss_ipo, 1, 1, 0, 0, {1e-2, 1e-4}},
 };
 enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 
@@ -2658,11 +2563,11 @@ static void command_kl(const Options *o) {
     Output log = csv_open(o->log, header);
     // a bump of width 2 around `at`, over some mass spread evenly, is to become one around `to`
     const struct { const char *name; double at, floor_mass, to, target_floor; } cases[] = {
-        {"near, mass everywhere", 6, 0.1, 9, 0.1},
-        {"near, none elsewhere", 6, 1e-6, 9, 1e-6},
-        {"far, mass everywhere", 4, 0.1, 15, 0.1},
-        {"far, a little mass there", 4, 1e-3, 15, 1e-3},
-        {"far, none to speak of", 4, 1e-6, 15, 1e-6},
+        {"near with mass everywhere", 6, 0.1, 9, 0.1},
+        {"near with none elsewhere", 6, 1e-6, 9, 1e-6},
+        {"far with mass everywhere", 4, 0.1, 15, 0.1},
+        {"far with a little there", 4, 1e-3, 15, 1e-3},
+        {"far with none to speak of", 4, 1e-6, 15, 1e-6},
     };
     printf("steps until 10%% of the initial total variation is left, at the best learning rate\n");
     printf("%-30s %6s  %22s  %22s\n", "target", "TV", "forward KL (steps, lr)",

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Reproduces the experiments into out/. Needs nothing but a C compiler and make.
 #
-#   ./run.sh                the story model, the bandit's core (claims C1, C2, C5 to C7), kl; one seed
+#   ./run.sh                the story model, the bandit's core (C1, C2, C5 to C7), kl (C8)
 #   ./run.sh bandit kl      every claim, C1 to C8
 #   ./run.sh full           the story model, bandit and kl, with 5 seeds
 #   ./run.sh sweep          every method over learning rates, on seeds that no claim uses
@@ -17,18 +17,16 @@ cd "$(dirname "$0")" || exit 1
 
 # --- the commands: each line is complete, and its --log (or -o) names what it produces ------------
 
-story_lines() {  # both cores. Threads that wait spin; on a busy machine that takes time from the
+one="env OMP_NUM_THREADS=1"  # most runs are small: one to a core beats all cores on one
+
+story_lines() {  # on all cores. Threads that wait spin; on a busy machine that takes time from the
                  # very thread they wait for, so let them sleep soon.
     echo "env GOMP_SPINCOUNT=1000 ./pref sft -o out/sft.bin --log out/sft.csv > out/sft.txt"
 }
 
-kl_lines() {
-    echo "env OMP_NUM_THREADS=1 ./pref kl --log out/kl.csv > out/kl.txt"
-}
-
 reference_lines() {  # the policy that every run of seed $1 starts from
     ref=out/bandit/ref_s$1
-    echo "env OMP_NUM_THREADS=1 ./pref sft --task bandit --seed $1 -o $ref.bin > $ref.txt"
+    echo "$one ./pref sft --task bandit --seed $1 -o $ref.bin > $ref.txt"
 }
 
 # tune BUILD METHOD TASK SEED [OPTIONS that differ from the defaults]: one training run. Its name
@@ -38,7 +36,7 @@ tune() {
     shift 4
     name=${build}_${method}_$task$(printf %s "$*" | sed 's/ *--/_/g; s/ //g')
     program=./pref dir=out/bandit every=50 hist=
-    [ "$build" = on ] && program=./pref_onpolicy
+    [ "$build" = off ] || program=./pref_onpolicy
     case $name in
         *_steps*) every=$((${name##*_steps} / 20)) ;;
         *_lr*) dir=out/sweep every=1000 ;;                  # only the end counts
@@ -47,7 +45,7 @@ tune() {
     case $name/$seed in                                     # where did the mass go?
         off_dpo_r?/1 | off_bon_r?/1 | on_dpo_r?/1) hist=" --hist $dir/${name}_s$seed.hist.csv" ;;
     esac
-    echo "env OMP_NUM_THREADS=1 $program tune --method $method --task $task" \
+    echo "$one $program tune --method $method --task $task" \
         "-m out/bandit/ref_s$seed.bin --seed $seed${*:+ $*} --eval-every $every" \
         "--log $dir/${name}_s$seed.csv$hist > $dir/${name}_s$seed.txt"
 }
@@ -102,7 +100,7 @@ phase_lines() {
     for word in $words; do
         case $1/$word in
             story/story) story_lines ;;
-            first/kl) kl_lines ;;
+            first/kl) echo "$one ./pref kl --log out/kl.csv > out/kl.txt" ;;
             first/core | first/bandit) each_seed reference_lines 1 ;;
             first/sweep) each_seed reference_lines 101 ;;
             rest/core | rest/bandit) each_seed ${word}_lines 1 ;;
@@ -121,17 +119,13 @@ product() {  # the file that shows that command $1 has been run: it appears when
 
 progress() {  # one line, drawn over itself; in a pipe nothing
     [ -t 2 ] || return 0
-    awk -v names="$(ls "$state/running")" -v seconds=$(($(date +%s) - start)) -v n="$todo" \
-        -v all="$steps" '{ steps += $1 } END {
-            gsub("\n", " ", names)
-            left = steps ? seconds * (all - steps) / steps : 0
-            left = steps ? sprintf(", about %d:%02d left", left / 60, left % 60) : ""
-            printf "\r%-79.79s", NR " of " n " done" left "; " names
-        }' "$state/done" >&2
-}
-
-steps_of() {  # how long each command on standard input will take, roughly: its gradient steps
-    awk '{ print match($0, /--steps [0-9]+/) ? substr($0, RSTART + 8, RLENGTH - 8) : 1000 }'
+    n=$(awk 'END { print NR }' "$state/done")
+    line="$n of $todo done"
+    if [ "$n" -gt 0 ]; then
+        left=$((($(date +%s) - start) * (todo - n) / n))
+        line="$line, about $((left / 60)) min $((left % 60)) s left"
+    fi
+    printf '\r%-79.79s' "$line; $(ls "$state/running" | tr '\n' ' ')" >&2
 }
 
 # Run line $1 of the list. xargs starts `run.sh --job LINE`, a process of its own, for each.
@@ -150,7 +144,7 @@ job() {
         printf 'failed: %s\n    %s\n' "$command" "${error:-status $status}" >> "$state/failed"
     fi
     rm "$state/running/$name"
-    echo "$command" | steps_of >> "$state/done"
+    echo "$name" >> "$state/done"
     progress
 }
 
@@ -162,15 +156,14 @@ stop_all() {  # Ctrl-C: end xargs, so that nothing new starts, and what runs now
 }
 
 run_phase() {  # $1: the phase; $2: jobs at a time; $3: what to call it
-    rm -f "$state/done"
     phase_lines "$1" | while read -r command; do
         [ -e "$(product "$command")" ] || printf '%s\n' "$command"
     done > "$state/todo"
     : > "$state/done"
     todo=$(awk 'END { print NR }' "$state/todo")
     [ "$todo" -gt 0 ] || return 0
-    steps=$(steps_of < "$state/todo" | awk '{ n += $1 } END { print n }') start=$(date +%s)
-    export todo steps start
+    start=$(date +%s)
+    export todo start
     echo "$3: $todo to do" >&2
     awk '{ print NR }' "$state/todo" | xargs -n 1 -P "$2" sh ./run.sh --job &
     xargs=$!
@@ -183,6 +176,11 @@ if [ "${1-}" = --job ]; then
     exit
 fi
 
+usage_error() {
+    echo "run.sh: $1" >&2
+    exit 2
+}
+
 words='' seeds='' list=''
 while [ $# -gt 0 ]; do
     case $1 in
@@ -190,13 +188,11 @@ while [ $# -gt 0 ]; do
         full) words="$words story bandit kl" seeds=${seeds:-5} ;;
         list) list=yes ;;
         --seeds)
-            case ${2-} in
-                '' | 0* | *[!0-9]*) echo "run.sh: --seeds: expected a number after it" >&2; exit 2 ;;
-            esac
+            case ${2-} in '' | 0* | *[!0-9]*) usage_error "--seeds: expected a number" ;; esac
             seeds=$2
             shift ;;
         -h | --help | help) sed -n '2,/^$/s/^# \{0,1\}//p' run.sh; exit ;;
-        *) echo "run.sh: unknown word '$1'; there are bandit, kl, sweep, full, list" >&2; exit 2 ;;
+        *) usage_error "unknown word '$1'; there are bandit, kl, sweep, full, list" ;;
     esac
     shift
 done
@@ -231,8 +227,10 @@ for word in $words; do
         sweep) dev/report --sweep out ;;
     esac
 done
-case $words in *core* | *bandit* | *kl*) dev/report out ;; esac
+status=0
+case $words in *core* | *bandit* | *kl*) dev/report out || status=1 ;; esac
 if [ -e "$state/failed" ]; then
     cat "$state/failed" >&2
-    exit 1
+    status=1
 fi
+exit $status
