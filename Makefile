@@ -14,7 +14,8 @@ HASH := \#
 # A flag, if this compiler has it (and the header it needs), else nothing.
 try = $(shell printf '%s\nint main(void) { return 0; }\n' '$(2)' | \
 	$(CC) $(1) -x c - -o /dev/null >/dev/null 2>&1 && echo '$(1)')
-FLAGS := $(WARN) $(call try,-fno-math-errno)
+# ISO C mode would otherwise keep gcc from fusing multiplications and additions
+FLAGS := $(WARN) $(call try,-ffp-contract=fast) $(call try,-fno-math-errno)
 ifndef PORTABLE
 FLAGS += $(call try,-march=native)
 endif

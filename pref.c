@@ -68,7 +68,7 @@ static _Noreturn void stop(int status, const char *format, ...) {
     exit(status);
 }
 
-// count * size zeroed bytes, on a cache line's edge: a different one in each page, for what is
+// count * size zeroed bytes, on a cache line's edge: each at another place in its page, as what is
 // walked together must not crowd the same part of the cache. Error: more, in all, than the machine
 // has; the kernel would promise it and kill us later. Nothing is freed before the end; each block
 // begins with the address of the one before, so that none looks lost.
@@ -161,6 +161,7 @@ typedef struct {
     char temp[PATH_MAX];
 } Output;
 
+// Error: there is no writing there.
 static Output output_open(const char *path) {
     Output out = {NULL, path, ""};
     struct stat s;
@@ -339,17 +340,18 @@ static Matrix from(Matrix m, int i, int j) {
 enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES };
 enum { BLOCK_K = 256, BLOCK_N = 128, BLOCK_M = 64 };
 
-// Copy b (K, N) to panels of TILE_N columns, each (K, TILE_N), with zeros past column N:
-// packed_size(K, N) numbers, which a tile then reads from first to last.
+// Copy b (K, N) to panels of TILE_N columns, each (K, TILE_N), which a tile then reads from first to last:
+// packed_size(K, N) numbers. Past column N there are zeros; a last panel of few columns is LANES wide.
 static void pack(real *panel, Matrix b, int K, int N) {
     for (int j = 0; j < N; j += TILE_N) {
-        int n = min_int(N - j, TILE_N);
-        for (int k = 0; k < K; k++, panel += TILE_N) {
+        int n = min_int(N - j, TILE_N), width = n <= LANES ? LANES : TILE_N;
+        for (int k = 0; k < K; k++, panel += width) {
             const real *x = from(b, k, j).x;
-            if (b.cs == 1 && n == TILE_N) {
-                memcpy(panel, x, TILE_N * sizeof(real));
+            if (b.cs == 1 && n == width) {
+                memcpy(panel, x, n == TILE_N ? TILE_N * sizeof(real) : LANES * sizeof(real));
             } else {
-                for (int i = 0; i < TILE_N; i++) { panel[i] = i < n ? x[i * b.cs] : 0; }
+                for (int i = 0; i < n; i++) { panel[i] = x[i * b.cs]; }
+                for (int i = n; i < width; i++) { panel[i] = 0; }
             }
         }
     }
@@ -370,7 +372,7 @@ FULL_WIDTH static inline void tile(Matrix c, Matrix init, const real *bias, Matr
         row[i] = a.x + (size_t)min_int(i, m - 1) * a.rs;
         acc[i][0] = acc[i][1] = (vec){0};
     }
-    for (int k = 0; k < K; k++, panel += TILE_N) {
+    for (int k = 0; k < K; k++, panel += width * LANES) {
         vec b0 = *(const vec *)panel, b1 = width > 1 ? *(const vec *)(panel + LANES) : b0;
         for (int i = 0; i < TILE_M; i++) {
             real x = row[i][(size_t)k * a.cs];
@@ -412,7 +414,7 @@ FULL_WIDTH __attribute__((noinline)) static void multiply_half_tile(
 
 // c (M, N) = init + bias + a (M, K) b, with b (K, N) already packed. bias (N) or NULL is added to
 // each row; init (M, N) may be NONE, or c itself to add to what is there.
-FULL_WIDTH static void multiply_packed(Matrix c, Matrix init, const real *bias, Matrix a, const real *packed,
+static void multiply_packed(Matrix c, Matrix init, const real *bias, Matrix a, const real *packed,
                             int M, int N, int K) {
     for (int i0 = 0; i0 < M; i0 += BLOCK_M) {
         for (int j = 0; j < N; j += TILE_N) {
@@ -446,9 +448,8 @@ static void matmul(Matrix c, Matrix init, Matrix a, Matrix b, int M, int N, int 
 // =================================================================================================
 // 3  Layers, forward and backward in pairs
 // =================================================================================================
-// N: tokens of all rows, C: channels, V: vocabulary. x_backward adds to the gradients of weights (d
-// + name) and, where said, of inputs. All of this runs in one thread: threads have rows of their
-// own.
+// N: tokens of all rows, C: channels, V: vocabulary. x_backward adds to the gradients of weights
+// (d and their name) and, where said, of inputs. All this is one thread's: each has its own rows.
 
 // y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C) packed; init (N, OC): NULL or the residual
 // stream; bias (OC): may be NULL.
@@ -467,8 +468,8 @@ static void linear_backward(real *dx, real *dw, real *dbias, const real *dy, con
     }
 }
 
-// y = w * (x - mean) / std + b over the C channels of each token (Ba et al. 2016). Keeps mean and 1
-// / std in stats (N, 2) for the way back.
+// y = w * (x - mean) / std + b over the C channels of each token (Ba et al. 2016). Keeps in stats
+// (N, 2) mean and 1 / std for the way back.
 static void layernorm_forward(real *y, real *stats, const real *x, const real *w, const real *b,
                               int N, int C) {
     for (int n = 0; n < N; n++, x += C, y += C, stats += 2) {
@@ -595,22 +596,22 @@ FULL_WIDTH static void weighted_sum(real *y, const real *w, const real *x, size_
 
 // attention_forward for one new token of each of N growing rows: token i is number position[i] of
 // the row whose keys and values are those of slot[i]. Keys lie channel by channel, (slots, C, T),
-// values token by token, (slots, T, C), so that both sums run along memory. p: scratch (T); q (N,
-// 3C) is scaled.
-static void attention_step(real *y, real *p, real *q, real *keys, real *values, const int *slot,
+// values token by token, (slots, T, C), so that both sums run along memory. p: scratch (T); the
+// queries in qkv (N, 3C) are scaled.
+static void attention_step(real *y, real *p, real *qkv, real *keys, real *values, const int *slot,
                            const int *position, int N, size_t T, int C, int NH) {
     int hs = C / NH;
     real scale = 1 / sqrt((real)hs);
-    for (int i = 0; i < N; i++, q += 3 * C) {
+    for (int i = 0; i < N; i++, qkv += 3 * C) {
         real *k = keys + slot[i] * T * C, *v = values + slot[i] * T * C;
         int t = position[i];
         for (int j = 0; j < C; j++) {
-            q[j] *= scale;
-            k[j * T + t] = q[C + j];
-            v[(size_t)t * C + j] = q[2 * C + j];
+            qkv[j] *= scale;
+            k[j * T + t] = qkv[C + j];
+            v[(size_t)t * C + j] = qkv[2 * C + j];
         }
         for (int h = 0; h < NH; h++, y += hs) {
-            weighted_sum(p, q + h * hs, k + h * hs * T, T, hs, t + 1);
+            weighted_sum(p, qkv + h * hs, k + h * hs * T, T, hs, t + 1);
             real most = largest(p, t + 1);
             for (int j = 0; j <= t; j++) { p[j] = fast_exp(p[j] - most); }
             real total = 1 / sum(p, t + 1);
@@ -698,8 +699,7 @@ typedef struct {
 
 // A batch is split by rows into PARTS, which threads take one by one, each through all layers. The
 // split does not depend on the number of threads, nor does the order in which the parts' gradients
-// are added: so neither do the bits. Models too large for many copies of the gradient get fewer
-// parts.
+// are added: so neither do the bits. Models too large for many gradients get fewer parts.
 enum { PARTS = 8 };
 
 typedef struct {
@@ -714,6 +714,7 @@ typedef struct {
     real *grads;   // (n_parts, n_params) each part's gradient; backward leaves the sum in the first
 } GPT;
 
+// The weights of a tensor in a layer.
 static real *param(const GPT *g, int tensor, int layer) {
     const Tensor *t = &g->tensor[tensor];
     return g->params + t->at + (size_t)layer * t->outputs * t->inputs;
@@ -880,6 +881,7 @@ typedef struct {
     real *logits;      // (N, V), then probabilities, then their gradient
 } Part;
 
+// The prob of a layer has room for N / T whole rows.
 static Layer layer_new(Config c, size_t N, size_t T) {
     Layer y = {0};
     size_t C = c.C, width[] = {C, C, 2, 3 * C, c.NH * T, C, C, C, 2, 4 * C, 4 * C};
@@ -963,8 +965,7 @@ static void part_forward(const GPT *g, Part *a, const Batch *b, int first, int n
 }
 
 // Run the batch's rows through the model. Writes logp (N) and, with a head, value (N): the head at
-// each token; either may be NULL, for not wanted. A batch of more rows than `a` holds cannot go
-// back.
+// each token; NULL: not wanted. A batch of more rows than `a` holds cannot go back.
 static void gpt_forward(const GPT *g, Acts *a, const Batch *b, real *logp, real *value) {
     #pragma omp parallel for schedule(dynamic, 1)
     for (int p = 0; p < a->n_parts; p++) {
@@ -1067,8 +1068,7 @@ static double adamw(GPT *g, double lr, double max_norm, int step) {
     return norm;
 }
 
-// A checkpoint is llm.c's: 256 int32 of header, then the parameters as float32 in the order of the
-// enum.
+// A checkpoint is llm.c's: 256 int32, then the parameters as float32 in the order of the enum.
 enum { CHECKPOINT_MAGIC = 20240326, CHECKPOINT_VERSION = 3, HEADER_INTS = 256 };
 
 // Error: the file cannot be written.
@@ -1085,9 +1085,8 @@ static void gpt_save(const GPT *g, const char *path) {
     output_close(&out);
 }
 
-// A model from a file; head: with a scalar head even if the file has none.
-// Errors: not a checkpoint, absurd sizes, a length that does not fit them, numbers that are not
-// finite.
+// A model from a file; head: with a scalar head even if it has none. Errors: not a checkpoint,
+// absurd sizes, a length that does not fit them, numbers that are not finite.
 static GPT gpt_load(const char *path, int head, int trainable) {
     Input in = input_open(path);
     int32_t h[HEADER_INTS];
@@ -1428,7 +1427,7 @@ static int draw(const real *logits, real *scratch, int V, const Sampling *how, R
             left -= (double)scratch[v];
         }
     }
-    if (token < 0) { stop(1, "the model gives no probabilities: its weights are too large"); }
+    if (token < 0) { stop(1, "the model's logits are not finite: nothing can be sampled from it"); }
     *logp = logits[token] - most - log_total;
     return token;
 }
@@ -1720,9 +1719,9 @@ typedef struct {
 
 static const Method METHODS[] = {
     {"sft", "imitates all responses", "no", "yes", "no", loss_sft, 0, 0, 0, 0, {3e-4, 1e-4}},
-    {"pref-ft", "imitates the preferred of each pair (filtered SFT on chosen)", "no", "yes", "no",
+    {"pref-ft", "imitates winners of pairs (filtered SFT on chosen)", "no", "yes", "no",
      loss_pref_ft, 1, 0, 0, 0, {3e-4, 1e-4}},
-    {"bon", "imitates the best of n (on fresh samples: RAFT, expert iteration)", "either", "either",
+    {"bon", "imitates the best of n (fresh: RAFT, expert iteration)", "either", "either",
      "no", loss_bon, 0, 0, 0, 0, {1e-3, 1e-4}},
     {"rwr", "imitates all, weighted by exp(A/beta)", "either", "either", "no",
      loss_rwr, 0, 0, 0, 1, {3e-4, 1e-4}},
@@ -2618,7 +2617,14 @@ static void command_info(const Options *o) {
         const char *names[] = {"training tokens", "validation tokens"};
         for (int i = 0; i < 2 && ftell(in.f) < (long)in.size; i++) {
             Corpus c = corpus_read(&in, &t, names[i]);
-            printf("  %d %s in %d stories\n", c.doc[c.n_docs], names[i], c.n_docs);
+            int longest[2] = {0, 0};  // a story's first sentence, which is the prompt, and the rest
+            for (int d = 0; d < c.n_docs; d++) {
+                int n = c.doc[d + 1] - c.doc[d], p = prompt_length(&t, c.token + c.doc[d], n);
+                longest[0] = p > longest[0] ? p : longest[0];
+                longest[1] = n - p > longest[1] ? n - p : longest[1];
+            }
+            printf("  %d %s in %d stories; prompts of up to %d tokens, the rest up to %d\n",
+                   c.doc[c.n_docs], names[i], c.n_docs, longest[0], longest[1]);
         }
         fclose(in.f);
     } else {
@@ -2674,11 +2680,11 @@ static void command_help(const Options *o) {
     if (!strcmp(o->file, "tune")) {
         printf("\ntasks\n");
         for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
-        printf("\nmethods%42s on-policy  reuse   negative gradient\n", "");
+        printf("\nmethods%64s --lr on-policy reuse  negative gradient\n", "");
         for (int i = 0; i < N_METHODS; i++) {
             const Method *m = &METHODS[i];
-            printf("  %-10s %-66s %-9s %-6s %s\n", m->name, m->help, m->on_policy, m->reuse,
-                   m->negative);
+            printf("  %-10s %-56s %7g %-9s %-6s %s\n", m->name, m->help, m->lr[0], m->on_policy,
+                   m->reuse, m->negative);
         }
     }
 }

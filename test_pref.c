@@ -1166,8 +1166,10 @@ static void test_tune_errors(void) {
     fails(1, "are 100 and 10", "%s -m %s", tune, ref);
     fails(1, "cannot write", "%s --len 2 -m %s --log %s", tune, ref, in_scratch("no/such"));
     fails(1, "cannot write", "%s --len 2 -m %s -o %s", tune, ref, in_scratch("no/such"));
-    fails(1, "ipo: the loss is not finite at step",
+    if (!is_double()) {  // which has room for numbers that large
+        fails(1, "ipo: the loss is not finite at step",
           "tune --method ipo --task r1 --len 2 -m %s --lr 1e6 --steps 9", ref);
+    }
     fails(2, "knows stories", "sft --task r1");
     works("help tune");
     works("kl --log %s", in_scratch("kl.csv"));
