@@ -340,8 +340,9 @@ static Matrix from(Matrix m, int i, int j) {
 enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES };
 enum { BLOCK_K = 256, BLOCK_N = 128, BLOCK_M = 64 };
 
-// Copy b (K, N) to panels of TILE_N columns, each (K, TILE_N), which a tile then reads from first to last:
-// packed_size(K, N) numbers. Past column N there are zeros; a last panel of few columns is LANES wide.
+// Copy b (K, N) to panels of TILE_N columns, each (K, TILE_N), which a tile then reads from first
+// to last: packed_size(K, N) numbers. Past column N there are zeros; a last panel of few columns is
+// LANES wide.
 static void pack(real *panel, Matrix b, int K, int N) {
     for (int j = 0; j < N; j += TILE_N) {
         int n = min_int(N - j, TILE_N), width = n <= LANES ? LANES : TILE_N;
@@ -2123,7 +2124,7 @@ static const struct {
     {"tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned policy goes"},
     {"sft sample score", "--data", "FILE", 's', AT(data), 0, 0, "tinystories_tok.bin",
      "tokenizer and stories"},
-    {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "1500", "gradient steps"},
+    {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "1200", "gradient steps"},
     {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "stories a step"},
     {"sft", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.003", "highest learning rate"},
     {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps, or give --queries"},

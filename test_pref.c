@@ -75,7 +75,8 @@ static void test_matmul(void) {
         fill(b, k * n, &r);
         fill(init, m * n, &r);
         for (int layout = 0; layout < 8; layout++) {
-            Matrix A = layout & 1 ? turned(a, m) : rows(a, k), B = layout & 2 ? turned(b, k) : rows(b, n);
+            Matrix A = layout & 1 ? turned(a, m) : rows(a, k),
+                   B = layout & 2 ? turned(b, k) : rows(b, n);
             int extra = layout & 4;
             memcpy(c, init, m * n * sizeof *c);
             matmul(rows(c, n), extra ? rows(c, n) : NONE, A, B, M, N, K);
@@ -165,8 +166,10 @@ static void test_gpt_against_oracle(void) {
             oracle_loss(&g, &a, &b);
             gpt_backward(&g, &a, &b, b.dlogp, b.dvalue);
         }
-        near(adamw(&g, 1e-2, 1, step), ORACLE_ADAMW_NORM[step - 1], is_double() ? 1e-6 : 1e-3, "gradient norm");
-        near(oracle_loss(&g, &a, &b), ORACLE_ADAMW_L[step - 1], is_double() ? 1e-6 : 1e-3, "loss after AdamW");
+        near(adamw(&g, 1e-2, 1, step), ORACLE_ADAMW_NORM[step - 1], is_double() ? 1e-6 : 1e-3,
+             "gradient norm");
+        near(oracle_loss(&g, &a, &b), ORACLE_ADAMW_L[step - 1], is_double() ? 1e-6 : 1e-3,
+             "loss after AdamW");
     }
 }
 
@@ -282,7 +285,8 @@ static void test_layers(void) {
     if (is_double()) {
         check_layer("layernorm", norm_y, norm_dx, LN_N * LN_C + 2 * LN_C, LN_N * LN_C);
         check_layer("gelu", gelu_y, gelu_dx, 100, 100);
-        check_layer("linear", linear_y, linear_dx, LIN_N * LIN_C + LIN_OC * (LIN_C + 1), LIN_N * LIN_OC);
+        check_layer("linear", linear_y, linear_dx, LIN_N * LIN_C + LIN_OC * (LIN_C + 1),
+                    LIN_N * LIN_OC);
         check_layer("attention", attention_y, attention_dx, 8 * 3 * ATT_C, 8 * ATT_C);
     }
 }
@@ -325,7 +329,8 @@ static GPT sharp_gpt(Config c) {
     return g;
 }
 
-// More rows than slots, prompts of different lengths, an end-of-text: logp as the forward pass has it.
+// More rows than slots, prompts of different lengths, an end-of-text: logp as the forward pass has
+// it.
 static void test_sampler_logp(void) {
     GPT g = sharp_gpt((Config){33, 40, 2, 3, 24, 40});
     Batch prompts = batch_new(30, 300, 1), out = batch_new(180, 180 * 33, 1);
@@ -349,7 +354,8 @@ static void test_sampler_logp(void) {
         int last = out.row[k + 1] - 1, n = last + 1 - out.row[k];
         const int *prompt = prompts.token + prompts.row[k / 6];
         check(!memcmp(prompt, out.token + out.row[k],
-                      (size_t)(out.start[k] - out.row[k]) * sizeof(int)), "row %d keeps its prompt", k);
+                      (size_t)(out.start[k] - out.row[k]) * sizeof(int)),
+              "row %d keeps its prompt", k);
         check(out.token[last] == 3 || n == 33, "row %d ends at end-of-text or the context", k);
         ended += out.token[last] == 3;
         for (int i = out.start[k]; i <= last; i++) {
@@ -367,7 +373,8 @@ static void test_sampler_frequencies(void) {
     enum { V = 5, ROWS = 20000 };
     GPT g = sharp_gpt((Config){3, V, 1, 2, 8, V});
     Sampler s = sampler_new(g.c, ROWS, 3);
-    Batch prompt = batch_new(1, 1, 1), out = batch_new(ROWS, 3 * ROWS, 1), exact = batch_new(V * V, 3 * V * V, 1);
+    Batch prompt = batch_new(1, 1, 1), out = batch_new(ROWS, 3 * ROWS, 1),
+          exact = batch_new(V * V, 3 * V * V, 1);
     Acts a = acts_new(&g, V * V, 3, 0);
     batch_add(&prompt, (int[]){0}, 1, 1);
     for (int i = 0; i < V * V; i++) {
@@ -413,7 +420,8 @@ static void test_sampler_frequencies(void) {
     Sampling greedy = {.T = 3, .eot = -1, .temperature = 0, .seed = 13};
     rollout(&g, &s, &prompt, 50, &greedy, &out);
     for (int i = 0; i < V; i++) {
-        check((double)out.logp[1] >= (double)exact.logp[3 * i * V + 1] - 1e-5, "greedy takes the best");
+        check((double)out.logp[1] >= (double)exact.logp[3 * i * V + 1] - 1e-5,
+              "greedy takes the best");
     }
     check(out.token[3 * 49 + 1] == out.token[1], "greedy is the same for every row");
 }
@@ -462,10 +470,10 @@ static void test_threads(void) {
     check(print[0] == print[1] && print[1] == print[2], "other bits with other numbers of threads");
 }
 
-// --- losses ----------------------------------------------------------------------------------------
+// --- losses --------------------------------------------------------------------------------------
 
-// The rows dev/oracle.py has: responses of 3, 2, 4 and 3 tokens after one prompt token each. at[i]: where
-// the i-th response token is.
+// The rows dev/oracle.py has: responses of 3, 2, 4 and 3 tokens after one prompt token each. at[i]:
+// where the i-th response token is.
 static Batch loss_batch(int at[12]) {
     const int lengths[] = {3, 2, 4, 3};
     Batch b = batch_new(4, 16, 4);
@@ -504,7 +512,9 @@ static void check_loss(const char *name, Options o, double loss, const double *d
     int at[12];
     Batch b = loss_batch(at);
     near(loss_of(name, &b, &o), loss, is_double() ? 1e-12 : 1e-5, name);
-    for (int i = 0; i < 12; i++) { near((double)b.dlogp[at[i]], d[i], is_double() ? 1e-12 : 1e-5, name); }
+    for (int i = 0; i < 12; i++) {
+        near((double)b.dlogp[at[i]], d[i], is_double() ? 1e-12 : 1e-5, name);
+    }
 }
 
 static void test_losses(void) {
@@ -542,14 +552,16 @@ static void test_losses(void) {
         o.neg = 0;
         weigh(&tuning, &b);
         for (int i = 0; i < b.n_tokens; i++) {
-            check(b.dlogp[i] <= 0 && (d[i] > 0 || b.dlogp[i] == d[i]), "--neg 0: nothing is pushed down");
+            check(b.dlogp[i] <= 0 && (d[i] > 0 || b.dlogp[i] == d[i]),
+                  "--neg 0: nothing is pushed down");
         }
     }
     Batch b = loss_batch(at);  // by hand: the best is row 0; responses of 3 tokens
-    near(loss_of("bon", &b, &o), -((double)b.logp[1] + (double)b.logp[2] + (double)b.logp[3]), 1e-6, "bon");
+    near(loss_of("bon", &b, &o), -((double)b.logp[1] + (double)b.logp[2] + (double)b.logp[3]), 1e-6,
+         "bon");
     check(b.dlogp[1] == -1 && b.dlogp[6] == 0, "bon pushes up the best alone");
-    near(loss_of("pref-ft", &b, &o), -(response_sum(&b, b.logp, 0) + 2 * response_sum(&b, b.logp, 2)) / 3,
-         1e-6, "pref-ft");
+    near(loss_of("pref-ft", &b, &o),
+         -(response_sum(&b, b.logp, 0) + 2 * response_sum(&b, b.logp, 2)) / 3, 1e-6, "pref-ft");
     real large = 40;
     for (int i = b.start[2]; i < b.row[3]; i++) { b.advantage[i] = large; }
     check(rwr_weight(&b, 2, &o) == 20, "rwr's weights are capped");
@@ -570,12 +582,15 @@ static void test_advantages(void) {
     for (int kind = NO_BASELINE; kind <= GROUP_BASELINE; kind++) {
         advantages(&b, kind);
         for (int r = 0; r < 6; r++) {
-            double expected = kind == NO_BASELINE ? reward[r] : kind == LEAVE_ONE_OUT ? loo[r] : group[r];
+            double expected = kind == NO_BASELINE     ? reward[r]
+                              : kind == LEAVE_ONE_OUT ? loo[r]
+                                                      : group[r];
             near((double)b.advantage[2 * r + 1], expected, 1e-6, BASELINES[kind]);
         }
     }
     make_pairs(&b);
-    check(b.n_pairs == 3 && b.pair[0].won == 1 && b.pair[0].lost == 0 && b.pair[2].won == 2, "pairs");
+    check(b.n_pairs == 3 && b.pair[0].won == 1 && b.pair[0].lost == 0 && b.pair[2].won == 2,
+          "pairs");
     Options o = LOSS_OPTIONS;
     Run tuning = {.o = &o, .method = method("bon"), .data = b};
     near(imitation_bound(&tuning), 5, 1e-6, "what imitation of the best earns");
@@ -583,8 +598,8 @@ static void test_advantages(void) {
     near(imitation_bound(&tuning), 3.5, 1e-6, "what imitation of all earns");
 }
 
-// A policy one can enumerate: 4 tokens, responses of 2, so 16 responses; logits (4) of the first token and
-// (4, 4) of the second given the first.
+// A policy one can enumerate: 4 tokens, responses of 2, so 16 responses; logits (4) of the first
+// token and (4, 4) of the second given the first.
 enum { WAYS = 16, LOGITS = 20 };
 
 static void table_policy(const double *logit, double log_first[4], double log_second[4][4]) {
@@ -613,8 +628,8 @@ static double table_reward(int way) {
     return cos(1.7 * way) + 0.1 * way;
 }
 
-// REINFORCE's estimate for every possible group of two responses, weighted by its probability, is the
-// gradient of the expected reward: for no baseline and for the mean of the others.
+// REINFORCE's estimate for every possible group of two responses, weighted by its probability, is
+// the gradient of the expected reward: for no baseline and for the mean of the others.
 static void test_unbiased(void) {
     double logit[LOGITS], first[4], second[4][4], exact[LOGITS] = {0};
     table_logits(logit);
@@ -650,8 +665,8 @@ static void test_unbiased(void) {
     }
 }
 
-// DPO on all pairs of the 16 responses, weighted by the Bradley-Terry probabilities of their rewards, ends at
-// pi_ref exp(r / beta) / Z.
+// DPO on all pairs of the 16 responses, weighted by the Bradley-Terry probabilities of their
+// rewards, ends at pi_ref exp(r / beta) / Z.
 static void test_dpo_optimum(void) {
     double ref[LOGITS], logit[LOGITS], first[4], second[4][4], best[WAYS], total = 0, worst = 0;
     Options o = LOSS_OPTIONS;
@@ -681,7 +696,8 @@ static void test_dpo_optimum(void) {
         }
         loss_of("dpo", &b, &o);
         for (int y = 0; y < WAYS; y++) {
-            table_gradient(logit, y / 4, y % 4, (double)b.dlogp[3 * y + 1], (double)b.dlogp[3 * y + 2], d);
+            table_gradient(logit, y / 4, y % 4, (double)b.dlogp[3 * y + 1],
+                           (double)b.dlogp[3 * y + 2], d);
         }
         for (int i = 0; i < LOGITS; i++) { logit[i] -= 20 * d[i]; }
     }
@@ -712,7 +728,7 @@ static void test_ipo_optimum(void) {
     }
 }
 
-// --- tasks, and section 11 -----------------------------------------------------------------------------
+// --- tasks, and section 11 -----------------------------------------------------------------------
 
 static void test_bandit(void) {
     double p[BANDIT_TOKENS], total = 0, r[2] = {0}, entropy = 0;
@@ -780,8 +796,9 @@ static void spill(const char *path, const void *data, size_t n) {
     check(f && fwrite(data, 1, n, f) == n && fclose(f) == 0, "%s: cannot write", path);
 }
 
-// Run `pref` with these words (split at blanks; in quotes they stay together); returns the exit status,
-// or 100 + the signal. Its standard output and error are left in files of the scratch folder.
+// Run `pref` with these words (split at blanks; in quotes they stay together); returns the exit
+// status, or 100 + the signal. Its standard output and error are left in files of the scratch
+// folder.
 static int cli(const char *line) {
     char words[4096], *argv[64] = {(char *)run.self, "--cli"};
     int argc = 2, quoted = 0, inside = 0;
@@ -806,7 +823,8 @@ static int cli(const char *line) {
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        if (!freopen(in_scratch("stdout"), "w", stdout) || !freopen(in_scratch("stderr"), "w", stderr)) {
+        if (!freopen(in_scratch("stdout"), "w", stdout)
+            || !freopen(in_scratch("stderr"), "w", stderr)) {
             _exit(99);
         }
         execv(run.self, argv);
@@ -830,7 +848,8 @@ static void fails(int status, const char *words, const char *format, ...) {
         newlines += error[i] == '\n';
     }
     check(got == status && newlines == 1 && strstr(error, words) && !strncmp(error, "pref: ", 6),
-          "pref %s: status %d (expected %d), said: %s (expected: %s)", line, got, status, error, words);
+          "pref %s: status %d (expected %d), said: %s (expected: %s)", line, got, status, error,
+          words);
 }
 
 static void works(const char *format, ...) {
@@ -861,7 +880,8 @@ static void test_checkpoint(void) {
     size_t n = slurp(path, &data);
     int32_t *header = (int32_t *)(void *)data;
     check(header[0] == 20240326 && header[1] == 3 && header[2] == 16 && header[3] == 20
-          && header[4] == 2 && header[5] == 2 && header[6] == 8 && header[7] == 24, "llm.c's header");
+              && header[4] == 2 && header[5] == 2 && header[6] == 8 && header[7] == 24,
+          "llm.c's header");
     const size_t cuts[] = {0, 3, 100, 1023, 1024, n / 2, n - 1};
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
         spill(bad, data, cuts[i]);
@@ -869,11 +889,12 @@ static void test_checkpoint(void) {
     }
     spill(bad, data, n + 1);
     fails(1, "header promises", "info %s", bad);
-    const struct { int at; int32_t value; const char *says; } wrong[] = {
-        {0, 20240327, "neither"}, {1, 5, "not a model"}, {2, -1, "impossible"}, {2, 1 << 30, "impossible"},
-        {3, 0, "impossible"}, {3, 1 << 30, "impossible"}, {4, 0, "impossible"}, {4, INT_MAX, "impossible"},
-        {5, 3, "impossible"}, {5, -8, "impossible"}, {6, INT_MAX, "impossible"}, {6, 16, "promises"},
-        {7, 19, "impossible"}, {4, 60000, "promises"}};
+    const struct { int at; int32_t value; const char *says;
+    } wrong[] = {{0, 20240327, "neither"},   {1, 5, "not a model"},      {2, -1, "impossible"},
+                 {2, 1 << 30, "impossible"}, {3, 0, "impossible"},       {3, 1 << 30, "impossible"},
+                 {4, 0, "impossible"},       {4, INT_MAX, "impossible"}, {5, 3, "impossible"},
+                 {5, -8, "impossible"},      {6, INT_MAX, "impossible"}, {6, 16, "promises"},
+                 {7, 19, "impossible"},      {4, 60000, "promises"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         int32_t kept = header[wrong[i].at];
         header[wrong[i].at] = wrong[i].value;
@@ -898,7 +919,8 @@ static void test_tokenizer(void) {
         char text[200], back[200];
         int id[200], apart[200], n = 1 + rng_below(&r, 199), m = 0;
         for (int i = 0; i < n; i++) {
-            text[i] = (char)(k % 2 ? rng_below(&r, 256) : letters[rng_below(&r, (int)strlen(letters))]);
+            text[i] =
+                (char)(k % 2 ? rng_below(&r, 256) : letters[rng_below(&r, (int)strlen(letters))]);
         }
         int count = encode(&t, text, n, id);
         for (int i = 0; i < count; i++) {
@@ -914,17 +936,21 @@ static void test_tokenizer(void) {
         check(first + rest == count && !memcmp(apart, id, (size_t)count * sizeof(int)),
               "encoding in two parts");
     }
-    const struct { const char *text; int piece; } pieces[] = {
-        {"cat dog", 3}, {" cat.", 4}, {"  cat", 1}, {"12cat", 2}, {".\" So", 2}, {"\n\n a", 2}, {" ", 1},
-        {" 12", 1}, {"\xc3\xa9t\xc3\xa9 x", 5}};
+    const struct { const char *text; int piece;
+    } pieces[] = {{"cat dog", 3}, {" cat.", 4},  {"  cat", 1},
+                  {"12cat", 2},   {".\" So", 2}, {"\n\n a", 2},
+                  {" ", 1},       {" 12", 1},    {"\xc3\xa9t\xc3\xa9 x", 5}};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         check(piece_length(pieces[i].text, (int)strlen(pieces[i].text)) == pieces[i].piece,
               "piece of '%s'", pieces[i].text);
     }
-    const struct { const char *text; const char *prompt; } sentences[] = {
-        {"A cat sat. It ran.", "A cat sat."}, {"\"Hi!\" said Tim. Then", "\"Hi!\""}, {"No end", "No end"}};
+    const struct { const char *text; const char *prompt;
+    } sentences[] = {{"A cat sat. It ran.", "A cat sat."},
+                     {"\"Hi!\" said Tim. Then", "\"Hi!\""},
+                     {"No end", "No end"}};
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
-        int id[64], n = encode(&t, sentences[i].text, (int)strlen(sentences[i].text), id), bytes = 0;
+        int id[64], n = encode(&t, sentences[i].text, (int)strlen(sentences[i].text), id),
+                    bytes = 0;
         uint16_t doc[64];
         for (int j = 0; j < n; j++) {
             doc[j] = (uint16_t)id[j];
@@ -933,7 +959,8 @@ static void test_tokenizer(void) {
         for (int j = 0, p = prompt_length(&t, doc, n + 1); j < p; j++) {
             bytes += t.at[id[j] + 1] - t.at[id[j]];
         }
-        check(bytes == (int)strlen(sentences[i].prompt), "first sentence of '%s'", sentences[i].text);
+        check(bytes == (int)strlen(sentences[i].prompt), "first sentence of '%s'",
+              sentences[i].text);
     }
 }
 
@@ -945,7 +972,8 @@ static void test_stories(void) {
     int longest_prompt = 0, longest_rest = 0, dogs = 0, cats = 0;
     check(train.n_docs >= 20000 && train.doc[train.n_docs] >= 1000000, "enough stories");
     for (int d = 0; d < train.n_docs; d++) {
-        int n = train.doc[d + 1] - train.doc[d], p = prompt_length(&t, train.token + train.doc[d], n);
+        int n = train.doc[d + 1] - train.doc[d],
+            p = prompt_length(&t, train.token + train.doc[d], n);
         longest_prompt = p > longest_prompt ? p : longest_prompt;
         longest_rest = n - p > longest_rest ? n - p : longest_rest;
         char text[1024] = "";
@@ -977,9 +1005,10 @@ static void test_stories_file(void) {
         spill(bad, data, cuts[i]);
         fails(1, "bad_tok.bin", "sft --data %s -o %s", bad, in_scratch("x.bin"));
     }
-    const struct { int at; int32_t value; const char *says; } wrong[] = {
-        {0, 1, "does not begin"}, {1, 9, "does not begin"}, {2, -5, "impossible"}, {2, 1 << 20, "impossible"},
-        {3, 512, "impossible"}, {3, -1, "impossible"}, {2, 600, "bad_tok.bin"}};
+    const struct { int at; int32_t value; const char *says;
+    } wrong[] = {{0, 1, "does not begin"},   {1, 9, "does not begin"}, {2, -5, "impossible"},
+                 {2, 1 << 20, "impossible"}, {3, 512, "impossible"},   {3, -1, "impossible"},
+                 {2, 600, "bad_tok.bin"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         int32_t kept = h[wrong[i].at];
         h[wrong[i].at] = wrong[i].value;
@@ -1002,7 +1031,7 @@ static void test_stories_file(void) {
         memcpy(data + worse[i].at, kept, 4);
     }
     Rng r = rng_stream(8, 'f', 0);
-    for (int k = 0; k < 20; k++) {  // flip bits anywhere in the first blocks: an error or none, no crash
+    for (int k = 0; k < 20; k++) {  // flip bits in the first blocks: an error or none, no crash
         size_t at = (size_t)rng_below(&r, (int)block + 2000);
         data[at] ^= (char)(1 << rng_below(&r, 8));
         spill(bad, data, n);
@@ -1015,12 +1044,14 @@ static void test_stories_file(void) {
 }
 
 static void test_commands(void) {
-    const char *model = in_scratch("tiny.bin"), *log = in_scratch("log.csv"), *ids = in_scratch("ids");
+    const char *model = in_scratch("tiny.bin"), *log = in_scratch("log.csv"),
+               *ids = in_scratch("ids");
     const char *missing = in_scratch("no/such/file"), *other = in_scratch("other.bin");
     works("sft --steps 3 --batch 4 -L 1 -H 1 -C 8 -o %s --log %s", model, log);
     char *text;
     slurp(log, &text);
-    check(!strncmp(text, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n1,", 60), "sft's log");
+    check(!strncmp(text, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n1,", 60),
+          "sft's log");
     works("sample -m %s -p 'Once upon a time' -n 2 --max-len 5", model);
     works("sample -m %s -n 1 --temp 0 --top-k 3", model);
     works("score -m %s --text 'Once upon a time'", model);
@@ -1032,7 +1063,8 @@ static void test_commands(void) {
     works("score -m %s --ids %s", model, ids);
     slurp(in_scratch("stdout"), &text);
     double a, b, c;
-    check(sscanf(text, "%lf %lf\n%lf", &a, &b, &c) == 3 && a < 0 && b < 0 && c < 0, "score: %s", text);
+    check(sscanf(text, "%lf %lf\n%lf", &a, &b, &c) == 3 && a < 0 && b < 0 && c < 0, "score: %s",
+          text);
     const struct { const char *ids, *says; } rows_[] = {
         {"1 x 3\n", ":1: expected"}, {"1 2\n3 -4\n", ":2: expected"}, {"1 512\n", "from 0 to 511"},
         {"99999999999999999999\n", ":1: expected"}};
@@ -1079,7 +1111,8 @@ static void test_commands(void) {
     fails(1, "vocabulary of 20", "sample -m %s", other);
 }
 
-// Run a program with these words and compare a CSV with another but for its last column, the seconds.
+// Run a program with these words and compare a CSV with another but for its last column, the
+// seconds.
 static void same_log(const char *a, const char *b, const char *what) {
     char *x, *y;
     slurp(in_scratch(a), &x);
@@ -1123,12 +1156,14 @@ static void test_builds(void) {
     for (int i = 0; i < 3; i++) {
         const char *m = methods[i];
         shell("./pref %s -m %s/ref.bin --method %s --log %s/off.csv >/dev/null", common, d, m, d);
-        shell("./pref_onpolicy %s -m %s/ref.bin --method %s --collect 100 --log %s/all.csv >/dev/null",
+        shell("./pref_onpolicy %s -m %s/ref.bin --method %s --collect 100 --log %s/all.csv "
+              ">/dev/null",
               common, d, m, d);
         same_log("off.csv", "all.csv", "pref_onpolicy with one collection is pref");
-        shell("./pref_onpolicy %s -m %s/ref.bin --method %s --log %s/on.csv >/dev/null", common, d, m, d);
-        check(last_reward("on.csv") > last_reward("off.csv") + 0.05, "%s: fresh data %g, fixed data %g", m,
-              last_reward("on.csv"), last_reward("off.csv"));
+        shell("./pref_onpolicy %s -m %s/ref.bin --method %s --log %s/on.csv >/dev/null", common, d,
+              m, d);
+        check(last_reward("on.csv") > last_reward("off.csv") + 0.05,
+              "%s: fresh data %g, fixed data %g", m, last_reward("on.csv"), last_reward("off.csv"));
     }
     for (int n = 1; n <= 3; n++) {
         shell("OMP_NUM_THREADS=%d ./pref_onpolicy %s -m %s/ref.bin --method ipo --log %s/t%d.csv "
@@ -1138,8 +1173,10 @@ static void test_builds(void) {
     same_log("t1.csv", "t3.csv", "threads");
     char *text;
     slurp(in_scratch("t1.csv"), &text);
-    const char *header = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,response_len,"
-        "logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,grad_norm,clip_frac,"
+    const char *header =
+        "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,response_len,"
+        "logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,grad_norm,clip_"
+        "frac,"
         "seconds\n0,0,,";
     check(!strncmp(text, header, strlen(header)), "the log's columns");
     slurp(in_scratch("h1.csv"), &text);
