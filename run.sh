@@ -72,7 +72,7 @@ bandit_lines() {  # all claims on the bandit, on seed $1
     for reuse in 1 2 5 20 50; do                            # C4; 10 is the default
         for method in bon reinforce ppo dpo; do
             tune on $method r1 "$1" --reuse $reuse --steps $((100 * reuse))
-            tune on $method r1 "$1" --reuse $reuse
+            tune on $method r1 "$1" --reuse $reuse --steps 1000
         done
     done
 }

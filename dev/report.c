@@ -557,7 +557,7 @@ static void claim_4(void) {
             say("    %-14s", methods[m]);
             for (int k = 0; k < 6; k++) {
                 runs[k] = reuse[k] == 10 ? text("on_%s_r1", methods[m])
-                          : fixed_steps ? text("on_%s_r1_reuse%d", methods[m], reuse[k])
+                          : fixed_steps ? text("on_%s_r1_reuse%d_steps1000", methods[m], reuse[k])
                           : text("on_%s_r1_reuse%d_steps%d", methods[m], reuse[k], 100 * reuse[k]);
                 Stat s = stat(reward(runs[k]));
                 y[k] = s.mean;
