@@ -739,6 +739,7 @@ static void gpt_pack(GPT *g) {
     for (int i = 0; i <= 4 * L; i++) {
         int tensor = LINEAR[i < 4 * L ? i % 4 : 4], l = i / 4 % L;
         int inputs = g->tensor[tensor].inputs, outputs = g->tensor[tensor].outputs;
+        if (tensor == WTE) { outputs = g->c.V; }  // without the rows that only fill it up
         pack(panels(g, tensor, l), turned(param(g, tensor, l), inputs), inputs, outputs);
     }
 }
@@ -1947,6 +1948,10 @@ static void make_probe(Run *run) {
     sample_rows(run, &run->ref, &run->eval_prompts, 2 * PROBE_PAIRS, 2, 2, b);
     make_pairs(b);
     b->n_pairs = min_int(b->n_pairs, PROBE_PAIRS);
+    if (b->n_pairs > 0) {  // the rows beyond are not needed
+        b->n_rows = 1 + (b->pair[b->n_pairs - 1].won | 1);
+        b->n_tokens = b->row[b->n_rows];
+    }
     gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
 }
 
@@ -2124,7 +2129,7 @@ static const struct {
     {"tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned policy goes"},
     {"sft sample score", "--data", "FILE", 's', AT(data), 0, 0, "tinystories_tok.bin",
      "tokenizer and stories"},
-    {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "1200", "gradient steps"},
+    {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "1000", "gradient steps"},
     {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "stories a step"},
     {"sft", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.003", "highest learning rate"},
     {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps, or give --queries"},

@@ -212,7 +212,7 @@ trap stop_all INT TERM HUP
 cores=$(nproc 2> /dev/null || sysctl -n hw.ncpu 2> /dev/null || getconf _NPROCESSORS_ONLN || echo 1)
 
 # make's own rule for a program of one C file does for dev/report
-if ! make > "$state/make" 2>&1 || ! make dev/report LDLIBS=-lm >> "$state/make" 2>&1; then
+if ! make -j 2 > "$state/make" 2>&1 || ! make dev/report LDLIBS=-lm >> "$state/make" 2>&1; then
     cat "$state/make" >&2
     exit 1
 fi
