@@ -1973,8 +1973,9 @@ static double imitation_bound(Run *run) {
 // The paper's unified algorithm. The two builds differ in who samples, and in how often.
 static void train(Run *run) {
     const Options *o = run->o;
-    int needed = (int)(((long long)o->steps * o->batch + o->reuse - 1) / o->reuse);
-    int all = (needed + o->batch - 1) / o->batch * o->batch;  // prompts, if collected at once
+    long long needed = ((long long)o->steps * o->batch + o->reuse - 1) / o->reuse;
+    needed = (needed + o->batch - 1) / o->batch * o->batch;
+    int all = needed < INT_MAX ? (int)needed : INT_MAX;  // prompts, if collected at once
 #ifdef ON_POLICY
     const GPT *from = &run->policy;  // the policy as it is at that moment
     int n_prompts = min_int(o->collect, all);
@@ -1982,6 +1983,9 @@ static void train(Run *run) {
     const GPT *from = &run->ref;     // the reference, once
     int n_prompts = all;
 #endif
+    if ((double)n_prompts * o->n * run->T > INT_MAX) {
+        stop(1, "a collection of %d prompts with %d responses each is too large", n_prompts, o->n);
+    }
     int most = n_prompts * o->n > EVAL_BANDIT ? n_prompts * o->n : EVAL_BANDIT;
     run->sampler = sampler_new(run->policy.c, most, run->T);
     run->prompts = batch_new(n_prompts, n_prompts * run->T, 1);
@@ -2291,6 +2295,9 @@ static void print_samples(const GPT *g, const Tokenizer *t, const int *prompt, i
 static Config shape(const Options *o, int V) {
     if (o->C % o->NH) {
         stop(2, "-C %d is not a multiple of -H %d: heads share the channels evenly", o->C, o->NH);
+    }
+    if ((double)o->batch * o->T > INT_MAX) {
+        stop(2, "a batch of %d rows of %d tokens is too large", o->batch, o->T);
     }
     return (Config){o->T, V, o->L, o->NH, o->C, V};
 }

@@ -1208,6 +1208,8 @@ static void test_tune_errors(void) {
           "tune --method ipo --task r1 --len 2 -m %s --lr 1e6 --steps 9", ref);
     }
     fails(2, "knows stories", "sft --task r1");
+    fails(2, "too large", "bench -B 65536 -T 65536");
+    fails(1, "too large", "%s --len 2 -m %s --queries 1000000000", tune, ref);
     works("help tune");
     works("kl --log %s", in_scratch("kl.csv"));
 }
