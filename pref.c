@@ -121,7 +121,7 @@ static void progress(const char *format, ...) {
 // What the user can set; the table of options at the end says what each is.
 typedef struct {
     const char *file;  // the one argument that is not an option
-    const char *model, *rm, *pairs, *out, *data, *log, *hist, *prompt, *text, *ids;
+    const char *model, *out, *data, *log, *hist, *prompt, *text, *ids;
     const char *task, *method, *baseline;
     int steps, batch, L, NH, C, V, T, n, top_k, max_len, seed, collect, reuse, queries, len;
     int eval_every, ipo_mean;
@@ -822,9 +822,9 @@ typedef struct {
     // (n_tokens) of each token given those before: log pi, log pi_ref, log pi when it was sampled
     real *logp, *ref_logp, *old_logp;
     real *dlogp;       // (n_tokens) dloss/dlogp, which a loss writes
-    real *advantage;   // (n_tokens) how much better than expected; the same for all of a row,
-                       // unless a value head judges each
-    real *value, *old_value, *returns, *dvalue;  // (n_tokens) for a value or reward head
+    real *advantage;   // (n_tokens) how much better than expected; the same for all tokens
+                       // of a row
+    real *value, *dvalue;  // (n_tokens) the scalar head's output, and dloss/dvalue
     double *reward;    // (n_rows)
     int group;         // rows i * group .. i * group + group-1 share prompt i
     Pair *pair;        // (n_pairs) the rows that won and lost
@@ -842,7 +842,7 @@ static Batch batch_new(int max_rows, int max_tokens, int group) {
     b.reward = alloc(max_rows, sizeof(double), "a batch");
     b.pair = alloc(b.max_pairs, sizeof(Pair), "a batch");
     real **parts[] = {&b.logp, &b.ref_logp, &b.old_logp, &b.dlogp, &b.advantage, &b.value,
-                      &b.old_value, &b.returns, &b.dvalue};
+                      &b.dvalue};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         *parts[i] = alloc(max_tokens, sizeof(real), "a batch");
     }
@@ -1739,8 +1739,8 @@ static const Method METHODS[] = {
 enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 
 // How an advantage is made of the rewards of a group.
-enum { NO_BASELINE, LEAVE_ONE_OUT, GROUP_BASELINE, VALUE_BASELINE };
-static const char *const BASELINES[] = {"none", "loo", "group", "value"};
+enum { NO_BASELINE, LEAVE_ONE_OUT, GROUP_BASELINE };
+static const char *const BASELINES[] = {"none", "loo", "group"};
 
 // Set the advantage of every response from the rewards of its group: none r; loo r - mean of the
 // others; group (r - mean) / (std + 1e-8), std with n-1, and 0 if all are equal.
