@@ -121,11 +121,11 @@ static void progress(const char *format, ...) {
 // What the user can set; the table of options at the end says what each is.
 typedef struct {
     const char *file;  // the one argument that is not an option
-    const char *model, *out, *data, *log, *hist, *prompt, *text, *ids;
+    const char *model, *ref, *rm, *pairs, *out, *data, *log, *hist, *prompt, *text, *ids, *count;
     const char *task, *method, *baseline;
     int steps, batch, L, NH, C, V, T, n, top_k, max_len, seed, collect, reuse, queries, len;
     int eval_every, ipo_mean;
-    double lr, temperature, beta, tau, kl, clip, neg;
+    double lr, temperature, beta, tau, kl, clip, neg, gae, label_noise;
 } Options;
 
 // --- files ---------------------------------------------------------------------------------------
@@ -825,6 +825,7 @@ typedef struct {
     real *advantage;   // (n_tokens) how much better than expected; the same for all tokens
                        // of a row
     real *value, *dvalue;  // (n_tokens) the scalar head's output, and dloss/dvalue
+    real *old_value, *returns;  // (n_tokens) value when sampled; what it should have been
     double *reward;    // (n_rows)
     int group;         // rows i * group .. i * group + group-1 share prompt i
     Pair *pair;        // (n_pairs) the rows that won and lost
@@ -842,7 +843,7 @@ static Batch batch_new(int max_rows, int max_tokens, int group) {
     b.reward = alloc(max_rows, sizeof(double), "a batch");
     b.pair = alloc(b.max_pairs, sizeof(Pair), "a batch");
     real **parts[] = {&b.logp, &b.ref_logp, &b.old_logp, &b.dlogp, &b.advantage, &b.value,
-                      &b.dvalue};
+                      &b.dvalue, &b.old_value, &b.returns};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         *parts[i] = alloc(max_tokens, sizeof(real), "a batch");
     }
@@ -1123,6 +1124,14 @@ static GPT gpt_load(const char *path, int head, int trainable) {
     return g;
 }
 
+// A trainable copy of a model; head: with a scalar head, zero if it had none.
+static GPT gpt_copy(const GPT *from, int head) {
+    GPT g = gpt_new(from->c, head || from->head, 1);
+    memcpy(g.params, from->params, from->n_params * sizeof(real));
+    gpt_pack(&g);
+    return g;
+}
+
 // =================================================================================================
 // 6  Tokenizer and stories
 // =================================================================================================
@@ -1226,6 +1235,17 @@ static void print_tokens(const Tokenizer *t, const int *id, int n, FILE *f) {
     for (int i = 0; i < n; i++) {
         if (id[i] != t->eot) { fwrite(t->bytes + t->at[id[i]], 1, token_length(t, id[i]), f); }
     }
+}
+
+// The text of n tokens, as a string to free; one with a NUL byte ends there.
+static char *tokens_text(const Tokenizer *t, const int *id, int n) {
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) { stop(1, "no memory for a text"); }
+    print_tokens(t, id, n, f);
+    fclose(f);
+    return text;
 }
 
 // Documents one after the other, each ending with end-of-text.
@@ -1496,15 +1516,79 @@ enum { BANDIT_TOKENS = 100 };
 
 typedef struct {
     const char *name, *help;
-    int bandit;      // responses of a fixed number of tokens, no text
-    double peak;     // bandit: the token that earns most
+    enum { BANDIT, SHORTEST, TYPICAL } kind;
+    double peak;  // bandit: the token that earns most
+    int skewed;   // its pairs are mostly of long responses
 } Task;
 
 static const Task TASKS[] = {
-    {"r1", "bandit: mean of exp(-((token-70)/10)^2), far from the reference's mass", 1, 70},
-    {"r2", "bandit: the same around token 20, where the reference has its mass", 1, 20},
+    {"r1", "bandit: mean of exp(-((token-70)/10)^2), far from the reference's mass", BANDIT, 70, 0},
+    {"r2", "bandit: the same around token 20, where the reference has its mass", BANDIT, 20, 0},
+    {"min", "stories: 1 - (l-1)/102 for l tokens, far from the reference", SHORTEST, 0, 0},
+    {"mode", "stories: exp(-((l-m)/10)^2), m the commonest length", TYPICAL, 0, 0},
+    {"skew", "stories: as min, but the pairs are mostly of long responses", SHORTEST, 0, 1},
 };
 enum { N_TASKS = sizeof TASKS / sizeof *TASKS };
+
+// Where a task's prompts and rewards come from.
+typedef struct {
+    const Task *task;
+    int T;              // most tokens in a row
+    Tokenizer t;        // this and the rest: stories only
+    Corpus train, val;
+    int longest, mode;  // longest response that earns anything (103 of 128), commonest length
+} World;
+
+enum { MAX_PROMPT = 25 };  // start token included
+
+static int is_bandit(const World *w) { return w->task->kind == BANDIT; }
+
+// Tokens of a story's first sentence, the prompt, and of the rest of it, the response.
+static int story_prompt(const World *w, const Corpus *c, int d) {
+    return prompt_length(&w->t, c->token + c->doc[d], c->doc[d + 1] - c->doc[d]);
+}
+static int story_rest(const World *w, const Corpus *c, int d) {
+    return c->doc[d + 1] - c->doc[d] - story_prompt(w, c, d);
+}
+
+// data: the file of stories. The commonest length is that of the training stories' responses, each
+// length counted with the four on either side.
+static World world_new(const Task *task, int T, const char *data) {
+    World w = {.task = task, .T = T, .longest = T - MAX_PROMPT};
+    if (is_bandit(&w)) { return w; }
+    if (w.longest < 2) { stop(1, "a context of %d tokens has no room for stories", T); }
+    stories_load(data, &w.t, &w.train, &w.val);
+    int *count = alloc((size_t)T + 9, sizeof(int), "lengths"), most = 0;
+    for (int d = 0; d < w.train.n_docs; d++) {
+        int n = story_rest(&w, &w.train, d);
+        for (int i = n; n <= w.longest && i < n + 9; i++) { count[i]++; }  // count[l + 4]: near l
+    }
+    for (int n = 1; n <= w.longest; n++) {
+        if (count[n + 4] > most) {
+            most = count[n + 4];
+            w.mode = n;
+        }
+    }
+    return w;
+}
+
+// Append a prompt as a row: one uniform token, or the start token and the first sentence of a story
+// of c. Error: there is none that is short enough.
+static void batch_add_prompt(Batch *b, const World *w, const Corpus *c, Rng *r) {
+    if (is_bandit(w)) {
+        batch_add(b, (int[]){rng_below(r, BANDIT_TOKENS)}, 1, 1);
+        return;
+    }
+    int row[MAX_PROMPT] = {w->t.eot}, d, n, tries = 0;
+    do {
+        d = rng_below(r, c->n_docs);
+        n = story_prompt(w, c, d);
+        if (tries++ > 100000) { stop(1, "the stories have no first sentence of %d tokens or fewer",
+                                     MAX_PROMPT - 1); }
+    } while (n >= MAX_PROMPT);
+    for (int i = 0; i < n; i++) { row[i + 1] = c->token[c->doc[d] + i]; }
+    batch_add(b, row, n + 1, n + 1);
+}
 
 // The bandit's data: a token is the bin, of 100 equal ones on [-1, 1], of tanh(Cauchy(-0.7, 0.4)).
 // So p of a bin is the difference of the Cauchy distribution function at atanh of its edges: exact.
@@ -1518,11 +1602,26 @@ static void bandit_data(double p[BANDIT_TOKENS]) {
     }
 }
 
-// The truth: the reward of a response of n tokens, in [0, 1].
-static double task_reward(const Task *task, const int *token, int n) {
+// The truth: the reward, in [0, 1], of a response of n tokens. One of a story that was cut, without
+// its end-of-text, has 0.
+static double truth(const World *w, const int *token, int n) {
     double total = 0;
-    for (int i = 0; i < n; i++) { total += exp(-pow((token[i] - task->peak) / 10, 2)); }
-    return total / n;
+    switch (w->task->kind) {
+    case BANDIT:
+        for (int i = 0; i < n; i++) { total += exp(-pow((token[i] - w->task->peak) / 10, 2)); }
+        return total / n;
+    case SHORTEST:
+        return token[n - 1] == w->t.eot && n <= w->longest ? 1 - (n - 1) / (w->longest - 1.0) : 0;
+    case TYPICAL:
+        return token[n - 1] == w->t.eot ? exp(-pow((n - w->mode) / 10.0, 2)) : 0;
+    }
+    return 0;
+}
+
+static void gold_rewards(const World *w, const Batch *b, double *reward) {
+    for (int r = 0; r < b->n_rows; r++) {
+        reward[r] = truth(w, b->token + b->start[r], b->row[r + 1] - b->start[r]);
+    }
 }
 
 // Append a row: a prompt of one uniform token, and `len` tokens from the bandit's data.
@@ -1534,6 +1633,177 @@ static void batch_add_bandit(Batch *b, const double p[BANDIT_TOKENS], int len, R
         for (row[i] = 0; row[i] < BANDIT_TOKENS - 1 && u >= p[row[i]]; row[i]++) { u -= p[row[i]]; }
     }
     batch_add(b, row, len + 1, 1);
+}
+
+// --- preference pairs: JSON Lines of prompt, chosen, rejected ------------------------------------
+
+// Whether s is UTF-8 (RFC 3629): no stray or missing bytes, nothing overlong, no surrogates.
+static int utf8_valid(const char *s) {
+    const unsigned char *p = (const unsigned char *)s;
+    while (*p) {
+        unsigned c = *p++, least = 0;
+        int more = c < 0x80 ? 0 : c < 0xc0 ? -1 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf8 ? 3 : -1;
+        if (more > 0) {
+            least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
+            c &= 0x3f >> more;
+        }
+        for (int i = 0; i < more; i++, p++) {
+            if ((*p & 0xc0) != 0x80) { return 0; }
+            c = c << 6 | (*p & 0x3f);
+        }
+        if (more < 0 || c < least || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff) { return 0; }
+    }
+    return 1;
+}
+
+// Append a code point to `to` as UTF-8; returns where it ends.
+static char *utf8_put(char *to, unsigned c) {
+    int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    *to++ = (char)(more ? (0xffu << (7 - more)) | c >> 6 * more : c);
+    while (more-- > 0) { *to++ = (char)(0x80 | (c >> 6 * more & 0x3f)); }
+    return to;
+}
+
+// The number that the four hexadecimal digits at p are; -1: they are not.
+static int json_hex(const char *p) {
+    int c = 0;
+    for (int i = 0; i < 4; i++) {
+        const char *digits = "0123456789abcdef", *d = strchr(digits, tolower((unsigned char)p[i]));
+        if (!p[i] || !d) { return -1; }
+        c = c << 4 | (int)(d - digits);
+    }
+    return c;
+}
+
+// Decode the JSON string that starts at *p (its opening quote) in place. Returns its text, and
+// moves *p past it; NULL if it is broken, not UTF-8, or contains a NUL, which no text here does.
+static char *json_string(char **p) {
+    static const char names[] = "\"\\/bfnrtu", meant[] = "\"\\/\b\f\n\r\t";
+    char *in = *p + 1, *text = in, *to = in;
+    while (*in != '"') {
+        if ((unsigned char)*in < ' ') { return NULL; }  // the end of the line, too
+        if (*in != '\\') {
+            *to++ = *in++;
+            continue;
+        }
+        const char *code = in[1] ? strchr(names, in[1]) : NULL;
+        if (!code) { return NULL; }
+        in += 2;
+        if (*code != 'u') {
+            *to++ = meant[code - names];
+            continue;
+        }
+        int c = json_hex(in);
+        if (c <= 0 || (c >= 0xdc00 && c < 0xe000)) { return NULL; }
+        in += 4;
+        if (c >= 0xd800 && c < 0xdc00) {  // the first half of a pair
+            int low = in[0] == '\\' && in[1] == 'u' ? json_hex(in + 2) : -1;
+            if (low < 0xdc00 || low > 0xdfff) { return NULL; }
+            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+            in += 6;
+        }
+        to = utf8_put(to, (unsigned)c);
+    }
+    *to = 0;
+    *p = in + 1;
+    return utf8_valid(text) ? text : NULL;
+}
+
+// Move *p past a JSON value that nobody wants: everything up to the comma or brace that ends it.
+// Returns 0 if there is none or a string in it is broken.
+static int json_skip(char **p) {
+    char *start = *p;
+    for (int depth = 0; **p && (depth > 0 || !strchr(",}", **p));) {
+        if (**p == '"') {
+            if (!json_string(p)) { return 0; }
+        } else {
+            depth += (**p == '[' || **p == '{') - (**p == ']' || **p == '}');
+            ++*p;
+        }
+    }
+    return *p > start;
+}
+
+// Read one line, an object: three texts, and two numbers that may be missing (left as they are).
+// Returns what is wrong, or NULL.
+static const char *json_pair(char *p, char *text[3], double number[2]) {
+    static const char *const keys[] = {"prompt", "chosen", "rejected", "score_chosen",
+                                       "score_rejected"};
+    const char *blank = " \t\r\n";
+    text[0] = text[1] = text[2] = NULL;
+    p += strspn(p, blank);
+    if (*p != '{') { return "expected an object {...}"; }
+    do {
+        p += 1 + strspn(p + 1, blank);
+        char *key = *p == '"' ? json_string(&p) : NULL;
+        p += strspn(p, blank);
+        if (!key || *p != ':') { return "expected a key in quotes, and a colon"; }
+        p += 1 + strspn(p + 1, blank);
+        int k = 0;
+        while (k < 5 && strcmp(key, keys[k])) { k++; }
+        if (k < 3 && *p != '"') { return "prompt, chosen and rejected must be strings"; }
+        if ((k == 3 || k == 4) && strchr("-0123456789", *p)) { number[k - 3] = strtod(p, NULL); }
+        if (k < 3 ? !(text[k] = json_string(&p)) : !json_skip(&p)) {
+            return "a value is missing, broken or not UTF-8";
+        }
+        p += strspn(p, blank);
+    } while (*p == ',');
+    if (*p != '}' || p[1 + strspn(p + 1, blank)]) { return "expected } at the end of the line"; }
+    return text[0] && text[1] && text[2] ? NULL : "needs prompt, chosen and rejected";
+}
+
+// Append the row of a prompt and a response, and end-of-text. Returns its tokens; a row of more
+// than T is not added.
+static int batch_add_text(Batch *b, const World *w, const char *prompt, const char *response) {
+    size_t room = strlen(prompt) + strlen(response) + 2;
+    int *row = malloc(room * sizeof(int)), n = 1;
+    if (!row) { stop(1, "no memory for a row of %zu tokens", room); }
+    row[0] = w->t.eot;
+    int start = n += encode(&w->t, prompt, (int)strlen(prompt), row + n);
+    n += encode(&w->t, response, (int)strlen(response), row + n);
+    row[n++] = w->t.eot;
+    if (n <= w->T) { batch_add(b, row, n, start); }
+    free(row);
+    return n;
+}
+
+// Read preference pairs: rows 2i (reward 1) and 2i + 1 (reward 0) are the responses of pair i that
+// won and lost. score (or NULL, to be set): score_chosen and score_rejected of each pair, NAN where
+// there are none. Errors, with the line: no such object, a pair of equals, a row longer than T.
+static Batch pairs_read(const World *w, const char *path, double (**score)[2]) {
+    Input in = input_open(path);
+    char *text = NULL;
+    size_t room = 0;
+    int lines = 0;
+    while (getline(&text, &room, in.f) >= 0) { lines += text[strspn(text, " \t\r\n")] != 0; }
+    if (lines == 0) { stop(1, "%s: holds no pairs", path); }
+    double most = fmin(2.0 * lines * w->T, 2 * (double)in.size);  // a token has a byte at least
+    if (most > INT_MAX) { stop(1, "%s: %d pairs are too many", path, lines); }
+    Batch b = batch_new(2 * lines, (int)most, 2);
+    double (*number)[2] = alloc((size_t)lines, sizeof *number, "scores");
+    rewind(in.f);
+    ssize_t length;
+    for (int line = 1; (length = getline(&text, &room, in.f)) >= 0; line++) {
+        char *part[3];
+        if (!text[strspn(text, " \t\r\n")]) { continue; }
+        number[b.n_rows / 2][0] = number[b.n_rows / 2][1] = NAN;
+        const char *wrong = json_pair(text, part, number[b.n_rows / 2]);
+        if (!wrong && !strcmp(part[1], part[2])) { wrong = "chosen and rejected are the same"; }
+        if (!wrong && length > 1 << 20) { wrong = "longer than any context"; }
+        if (wrong) { stop(1, "%s:%d: %s", path, line, wrong); }
+        for (int k = 0; k < 2; k++) {
+            int n = batch_add_text(&b, w, part[0], part[1 + k]);
+            if (n > w->T) {
+                stop(1, "%s:%d: prompt and %s response have %d tokens; the model has room for %d",
+                     path, line, k ? "rejected" : "chosen", n, w->T);
+            }
+            b.reward[b.n_rows - 1] = !k;
+        }
+    }
+    free(text);
+    fclose(in.f);
+    if (score) { *score = number; }
+    return b;
 }
 
 // =================================================================================================
@@ -1662,6 +1932,27 @@ static double loss_ppo(Batch *b, const Options *o) {
     return loss;
 }
 
+// The value head's loss, with PPO's clip (as TRL has it): mean over responses of the sum over
+// tokens of 0.1 / 2 max((V - return)^2, (clip(V, V_old - 0.2, V_old + 0.2) - return)^2). The value
+// of y_t stands at the token before. Writes dvalue.
+static double loss_value(Batch *b) {
+    double loss = 0, scale = 0.1 / b->n_rows;
+    for (int r = 0; r < b->n_rows; r++) {
+        for (int i = b->start[r]; i < b->row[r + 1]; i++) {
+            double V = (double)b->value[i - 1], old = (double)b->old_value[i - 1];
+            double gap = V - (double)b->returns[i];
+            double bounded = fmin(fmax(V, old - 0.2), old + 0.2) - (double)b->returns[i];
+            int past = bounded * bounded > gap * gap;
+            loss += scale / 2 * (past ? bounded * bounded : gap * gap);
+            b->dvalue[i - 1] = past ? 0 : (real)(scale * gap);
+        }
+    }
+    return loss;
+}
+
+// PPO as in RLHF: with --baseline value, the head learns along with the policy.
+static double loss_ppo_value(Batch *b, const Options *o) { return loss_ppo(b, o) + loss_value(b); }
+
 // DPO (Rafailov et al. 2023, eq. 7): h = log pi/pi_ref (y_w) - log pi/pi_ref (y_l),
 // loss = mean over pairs of -log sigmoid(beta h). y_l is pushed down exactly as hard as y_w is
 // pushed up.
@@ -1696,12 +1987,12 @@ static double loss_ipo(Batch *b, const Options *o) {
     return loss;
 }
 
-// SFT from scratch: dlogp for the mean over tokens of -log p. Returns that mean.
-static double mean_nll(Batch *b) {
+// SFT from scratch: the mean over all tokens, prompts too, of -log p.
+static double loss_tokens(Batch *b, const Options *o) {
+    (void)o;
     int n = b->n_tokens - b->n_rows;
     double total = 0;
     for (int r = 0; r < b->n_rows; r++) {
-        b->dlogp[b->row[r]] = 0;
         for (int i = b->row[r] + 1; i < b->row[r + 1]; i++) {
             total -= (double)b->logp[i];
             b->dlogp[i] = -1 / (real)n;
@@ -1710,10 +2001,28 @@ static double mean_nll(Batch *b) {
     return total / n;
 }
 
+// Bradley and Terry 1952, for the reward model: loss = mean over pairs of -log sigmoid(s_w - s_l).
+// A response's score s is the head at its last token. Writes dvalue; knows no log-probabilities.
+static double loss_bradley_terry(Batch *b, const Options *o) {
+    (void)o;
+    double loss = 0;
+    for (int p = 0; p < b->n_pairs; p++) {
+        int won = b->row[b->pair[p].won + 1] - 1, lost = b->row[b->pair[p].lost + 1] - 1;
+        double gap = (double)(b->value[won] - b->value[lost]);
+        double weight = b->pair[p].weight / b->n_pairs, g = weight * exp(log_sigmoid(-gap));
+        loss -= weight * log_sigmoid(gap);
+        b->dvalue[won] -= (real)g;
+        b->dvalue[lost] += (real)g;
+    }
+    return loss;
+}
+
+typedef double (*Loss)(Batch *, const Options *);
+
 // A method is a loss, and what the loop must prepare for it.
 typedef struct {
     const char *name, *help, *on_policy, *reuse, *negative;  // the paper's three axes
-    double (*loss)(Batch *, const Options *);
+    Loss loss;
     int pairs, ref, old;      // needs pairs, reference and sampling log-probabilities
     double beta;              // default of --beta
     double lr[2];             // default learning rate: bandit, stories
@@ -1739,8 +2048,8 @@ static const Method METHODS[] = {
 enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 
 // How an advantage is made of the rewards of a group.
-enum { NO_BASELINE, LEAVE_ONE_OUT, GROUP_BASELINE };
-static const char *const BASELINES[] = {"none", "loo", "group"};
+enum { NO_BASELINE, LEAVE_ONE_OUT, GROUP_BASELINE, VALUE_BASELINE };
+static const char *const BASELINES[] = {"none", "loo", "group", "value"};
 
 // Set the advantage of every response from the rewards of its group: none r; loo r - mean of the
 // others; group (r - mean) / (std + 1e-8), std with n-1, and 0 if all are equal.
@@ -1754,6 +2063,34 @@ static void advantages(Batch *b, int baseline) {
         if (baseline == LEAVE_ONE_OUT) { A = n > 1 ? (A - mean) * n / (n - 1) : 0; }
         if (baseline == GROUP_BASELINE) { A = std > 0 ? (A - mean) / (std + 1e-8) : 0; }
         for (int i = b->start[r]; i < b->row[r + 1]; i++) { b->advantage[i] = (real)A; }
+    }
+}
+
+// Generalised advantage estimation (Schulman et al. 2016) over the tokens of a response, gamma 1:
+//     delta_t = r_t + V_{t+1} - V_t,   A_t = delta_t + lambda A_{t+1},   return_t = A_t + V_t,
+// with r_t the reward at the last token, less kl log pi/pi_ref at each. The advantages of all
+// responses are then brought to mean 0 and standard deviation 1.
+static void gae(Batch *b, double lambda, double kl) {
+    double total = 0, squares = 0, n = 0;
+    for (int r = 0; r < b->n_rows; r++) {
+        double A = 0, next = 0, reward = b->reward[r];
+        for (int i = b->row[r + 1] - 1; i >= b->start[r]; i--, reward = 0) {
+            double V = (double)b->old_value[i - 1];
+            if (kl > 0) { reward -= kl * (double)(b->old_logp[i] - b->ref_logp[i]); }
+            A = reward + next - V + lambda * A;
+            next = V;
+            b->advantage[i] = (real)A;
+            b->returns[i] = (real)(A + V);
+            total += A;
+            squares += A * A;
+            n++;
+        }
+    }
+    double mean = total / n, std = sqrt(fmax(squares / n - mean * mean, 0));
+    for (int r = 0; r < b->n_rows; r++) {
+        for (int i = b->start[r]; i < b->row[r + 1]; i++) {
+            b->advantage[i] = (real)(((double)b->advantage[i] - mean) / (std + 1e-8));
+        }
     }
 }
 
@@ -1774,249 +2111,32 @@ static void make_pairs(Batch *b) {
 // 10  The training loop
 // =================================================================================================
 
-// Everything a tuning run holds.
-typedef struct {
-    const Options *o;
-    const Task *task;
-    const Method *method;
-    int baseline, T;           // T: most tokens in a row
-    GPT policy, ref;
-    Acts acts;
-    Sampler sampler;
-    Batch prompts, data;       // a collection
-    Batch step;                // what one gradient step reads
-    Batch eval_prompts, eval;  // fresh samples of the policy, to measure it
-    Batch probe;               // pairs of reference samples, to watch their log-probabilities
-    int queries, updates;
-    Output log, hist;
-    double loss, push_up, push_down, grad_norm, clip_frac, spent;  // sums since the last row; time
-    int since;
-} Run;
-
-enum { EVAL_BANDIT = 512, PROBE_PAIRS = 128 };
-
-static int step_rows(const Run *run) {
-    return run->o->batch * run->o->n;
-}
-
-// Sample: n responses of `from` to each of n_prompts new prompts. stream names what for.
-static void sample_rows(Run *run, const GPT *from, Batch *prompts, int n_prompts, int n,
-                        uint64_t stream, Batch *out) {
-    Rng r = rng_stream((uint64_t)run->o->seed, 'x', stream);
-    batch_clear(prompts);
-    for (int i = 0; i < n_prompts; i++) {
-        batch_add(prompts, (int[]){rng_below(&r, BANDIT_TOKENS)}, 1, 1);
-    }
-    Sampling how = {.T = run->T, .eot = -1, .temperature = 1, .seed = (uint64_t)run->o->seed,
-                    .stream = stream};
-    rollout(from, &run->sampler, prompts, n, &how, out);
-    for (int i = 0; i < out->n_rows; i++) {
-        out->reward[i] = task_reward(run->task, out->token + out->start[i],
-                                     out->row[i + 1] - out->start[i]);
-    }
-}
-
-// data: n_prompts prompts, their responses by `from`, and all that a loss will want to know of
-// them.
-static void collect(Run *run, const GPT *from, int n_prompts, int round) {
-    Batch *b = &run->data;
-    const Options *o = run->o;
-    sample_rows(run, from, &run->prompts, n_prompts, o->n, (uint64_t)round + 1000, b);
-    run->queries += b->n_rows;
-    if (run->method->old || o->kl > 0) { gpt_forward(from, &run->acts, b, b->old_logp, NULL); }
-    if (run->method->ref || o->kl > 0) { gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL); }
-    for (int r = 0; r < b->n_rows && o->kl > 0; r++) {  // r - kl log pi/pi_ref, at collection
-        b->reward[r] -= o->kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
-    }
-    advantages(b, run->baseline);
-}
-
-// Copy the rows of these prompts of data, and what is known of them, to step.
-static void gather(Run *run, const int *prompt, int n_prompts) {
-    const Batch *from = &run->data;
-    Batch *to = &run->step;
-    batch_clear(to);
-    for (int i = 0; i < n_prompts * to->group; i++) {
-        int r = prompt[i / to->group] * to->group + i % to->group, at = from->row[r],
-            n = from->row[r + 1] - at;
-        size_t bytes = (size_t)n * sizeof(real), end = (size_t)to->n_tokens;
-        memcpy(to->ref_logp + end, from->ref_logp + at, bytes);
-        memcpy(to->old_logp + end, from->old_logp + at, bytes);
-        memcpy(to->advantage + end, from->advantage + at, bytes);
-        to->reward[to->n_rows] = from->reward[r];
-        batch_add(to, from->token + at, n, from->start[r] - at);
-    }
-    if (run->method->pairs) { make_pairs(to); }
-}
-
-// The loss of b->logp, and dlogp. Zeroes dlogp first; --neg scales whatever pushes tokens down.
-static double weigh(const Run *run, Batch *b) {
+// The loss of b->logp and b->value; writes dlogp and dvalue. --neg scales what pushes tokens down.
+static double weigh(Batch *b, Loss loss, const Options *o) {
     memset(b->dlogp, 0, (size_t)b->n_tokens * sizeof(real));
-    double loss = run->method->loss(b, run->o);
+    memset(b->dvalue, 0, (size_t)b->n_tokens * sizeof(real));
+    double x = loss(b, o);
     for (int i = 0; i < b->n_tokens; i++) {
-        if (b->dlogp[i] > 0) { b->dlogp[i] *= (real)run->o->neg; }
+        if (b->dlogp[i] > 0) { b->dlogp[i] *= (real)o->neg; }
     }
-    return loss;
+    return x;
 }
 
-static void gradient_step(Run *run, int step) {
-    Batch *b = &run->step;
-    if (run->method->pairs && b->n_pairs == 0) { return; }  // all rewards equal: nothing to learn
-    gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
-    double loss = weigh(run, b);
-    for (int i = 0; i < b->n_tokens; i++) {
-        double d = (double)b->dlogp[i];
-        *(d > 0 ? &run->push_down : &run->push_up) += fabs(d);
+// One gradient step of g: forward, loss, backward, AdamW; step counts from 1, and name says who for
+// in errors. Returns the loss, and in *norm, unless NULL, the gradient's norm. Error: one of them
+// is not finite.
+static double learn(GPT *g, Acts *a, Batch *b, const char *name, Loss loss, const Options *o,
+                    double lr, double max_norm, int step, double *norm) {
+    int scores = loss == loss_bradley_terry, values = scores || loss == loss_ppo_value;
+    gpt_forward(g, a, b, scores ? NULL : b->logp, values ? b->value : NULL);
+    double x = weigh(b, loss, o);
+    gpt_backward(g, a, b, scores ? NULL : b->dlogp, values ? b->dvalue : NULL);
+    double length = adamw(g, lr, max_norm, step);
+    if (!isfinite(x) || !isfinite(length)) {
+        stop(1, "%s: the loss is not finite at step %d; try a smaller --lr", name, step);
     }
-    gpt_backward(&run->policy, &run->acts, b, b->dlogp, NULL);
-    double norm = adamw(&run->policy, run->o->lr, 1, ++run->updates);
-    if (!isfinite(loss) || !isfinite(norm)) {
-        stop(1, "%s: the loss is not finite at step %d; try a smaller --lr", run->method->name,
-             step);
-    }
-    run->loss += loss;
-    run->grad_norm += norm;
-    run->clip_frac += b->clip_frac;
-    run->since++;
-}
-
-static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,"
-    "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
-    "grad_norm,clip_frac,seconds";
-
-// Measure the policy on fresh samples and on the probe pairs; write a row of the log, and one of
-// the histogram; print a line. Nothing measured here reaches the training.
-static void evaluate(Run *run, int step) {
-    Batch *b = &run->eval, *probe = &run->probe;
-    sample_rows(run, &run->policy, &run->eval_prompts, EVAL_BANDIT, 1, (uint64_t)step << 32 | 1, b);
-    gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
-    gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
-    double gold = 0, kl = 0, entropy = 0, length = 0, distinct = 0, count[BANDIT_TOKENS] = {0},
-           tokens = 0;
-    for (int r = 0; r < b->n_rows; r++) {
-        int n = b->row[r + 1] - b->start[r], seen = 0;
-        gold += b->reward[r] / b->n_rows;
-        kl += logratio(b, r) / b->n_rows;
-        entropy -= response_sum(b, b->logp, r) / b->n_rows;
-        length += (double)n / b->n_rows;
-        for (int i = 0; i < r && !seen; i++) {
-            seen = b->row[i + 1] - b->start[i] == n
-                   && !memcmp(b->token + b->start[i], b->token + b->start[r], n * sizeof(int));
-        }
-        distinct += (double)!seen / b->n_rows;
-        for (int i = b->start[r]; i < b->row[r + 1]; i++, tokens++) { count[b->token[i]]++; }
-    }
-    gpt_forward(&run->policy, &run->acts, probe, probe->logp, NULL);
-    double chosen = 0, rejected = 0, margin = 0, accuracy = 0;
-    for (int p = 0; p < probe->n_pairs; p++) {
-        int won = probe->pair[p].won, lost = probe->pair[p].lost;
-        double h = logratio(probe, won) - logratio(probe, lost);
-        chosen += response_sum(probe, probe->logp, won) / probe->n_pairs;
-        rejected += response_sum(probe, probe->logp, lost) / probe->n_pairs;
-        margin += h / probe->n_pairs;
-        accuracy += (double)(h > 0) / probe->n_pairs;
-    }
-    progress("%s", "");
-    printf("step %5d  queries %6d  reward %.4f  KL %7.3f  entropy %6.2f  distinct %.3f\n", step,
-           run->queries, gold, kl, entropy, distinct);
-    fflush(stdout);
-    if (run->log.f) {
-        double steps = run->since > 0 ? run->since : NAN;  // NAN: an empty field
-        const double row[] = {
-            run->loss / steps, gold, NAN, kl, entropy, distinct, length, chosen, rejected, margin,
-            accuracy, run->push_up / steps, run->push_down / steps, run->grad_norm / steps,
-            run->method->old ? run->clip_frac / steps : NAN};
-        fprintf(run->log.f, "%d,%d", step, run->queries);
-        for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-            fprintf(run->log.f, isnan(row[i]) ? "," : ",%.6g", row[i]);
-        }
-        fprintf(run->log.f, ",%.3f\n", run->spent);
-    }
-    if (run->hist.f) {
-        fprintf(run->hist.f, "%d", step);
-        for (int i = 0; i < BANDIT_TOKENS; i++) {
-            fprintf(run->hist.f, ",%.6g", count[i] / tokens);
-        }
-        fputc('\n', run->hist.f);
-    }
-    run->loss = run->push_up = run->push_down = run->grad_norm = run->clip_frac = run->since = 0;
-}
-
-// Pairs of reference samples that the truth tells apart, the same for every method.
-static void make_probe(Run *run) {
-    Batch *b = &run->probe;
-    sample_rows(run, &run->ref, &run->eval_prompts, 2 * PROBE_PAIRS, 2, 2, b);
-    make_pairs(b);
-    b->n_pairs = min_int(b->n_pairs, PROBE_PAIRS);
-    if (b->n_pairs > 0) {  // the rows beyond are not needed
-        b->n_rows = 1 + (b->pair[b->n_pairs - 1].won | 1);
-        b->n_tokens = b->row[b->n_rows];
-    }
-    gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
-}
-
-// The most that imitation of fixed data can earn: the mean reward of the responses, weighted as the
-// method weights them. Read off dlogp, which for these methods does not depend on the policy.
-static double imitation_bound(Run *run) {
-    Batch *b = &run->data;
-    double weights = 0, total = 0;
-    make_pairs(b);
-    weigh(run, b);
-    for (int r = 0; r < b->n_rows; r++) {
-        double weight = -(double)b->dlogp[b->start[r]];
-        weights += weight;
-        total += weight * b->reward[r];
-    }
-    return total / weights;
-}
-
-// The paper's unified algorithm. The two builds differ in who samples, and in how often.
-static void train(Run *run) {
-    const Options *o = run->o;
-    long long needed = ((long long)o->steps * o->batch + o->reuse - 1) / o->reuse;
-    needed = (needed + o->batch - 1) / o->batch * o->batch;
-    int all = needed < INT_MAX ? (int)needed : INT_MAX;  // prompts, if collected at once
-#ifdef ON_POLICY
-    const GPT *from = &run->policy;  // the policy as it is at that moment
-    int n_prompts = min_int(o->collect, all);
-#else
-    const GPT *from = &run->ref;     // the reference, once
-    int n_prompts = all;
-#endif
-    if ((double)n_prompts * o->n * run->T > INT_MAX) {
-        stop(1, "a collection of %d prompts with %d responses each is too large", n_prompts, o->n);
-    }
-    int most = n_prompts * o->n > EVAL_BANDIT ? n_prompts * o->n : EVAL_BANDIT;
-    run->sampler = sampler_new(run->policy.c, most, run->T);
-    run->prompts = batch_new(n_prompts, n_prompts * run->T, 1);
-    run->data = batch_new(n_prompts * o->n, n_prompts * o->n * run->T, o->n);
-    int *order = alloc((size_t)n_prompts, sizeof(int), "a collection");
-    make_probe(run);
-    evaluate(run, 0);
-    for (int step = 0, round = 0; step < o->steps; round++) {
-        double begin = seconds();
-        collect(run, from, n_prompts, round);
-        for (int i = 0; i < n_prompts; i++) { order[i] = i; }
-        if (round == 0 && n_prompts == all && !strcmp(run->method->negative, "no")) {
-            printf("imitating these samples perfectly would earn %.4f\n", imitation_bound(run));
-        }
-        for (int pass = 0; pass < o->reuse && step < o->steps; pass++) {
-            Rng r = rng_stream((uint64_t)o->seed, 'o',
-                               (uint64_t)round * (uint64_t)o->reuse + (uint64_t)pass);
-            shuffle(order, n_prompts, &r);
-            for (int at = 0; at < n_prompts && step < o->steps; at += o->batch) {
-                gather(run, order + at, o->batch);
-                gradient_step(run, ++step);
-                if (step % o->eval_every == 0 || step == o->steps) {
-                    run->spent += seconds() - begin;
-                    evaluate(run, step);
-                    begin = seconds();
-                }
-                progress("%s, step %d of %d", run->method->name, step, o->steps);
-            }
-        }
-        run->spent += seconds() - begin;
-    }
+    if (norm) { *norm = length; }
+    return x;
 }
 
 // The bandit's reference policy: SFT on responses drawn from its data.
@@ -2032,13 +2152,303 @@ static GPT bandit_reference(int len, uint64_t seed) {
     for (int step = 1; step <= STEPS; step++) {
         batch_clear(&b);
         for (int i = 0; i < ROWS; i++) { batch_add_bandit(&b, p, len, &r); }
-        gpt_forward(&g, &a, &b, b.logp, NULL);
-        mean_nll(&b);
-        gpt_backward(&g, &a, &b, b.dlogp, NULL);
-        adamw(&g, 3e-3, 0, step);
+        learn(&g, &a, &b, "the reference", loss_tokens, &(Options){0}, 3e-3, 0, step, NULL);
         progress("training the reference, step %d of %d", step, STEPS);
     }
     return g;
+}
+
+// Everything a tuning run holds.
+typedef struct {
+    const Options *o;
+    World world;
+    const Method *method;
+    Loss loss;                 // the method's
+    int baseline;
+    GPT policy, ref, rm;       // rm: the reward model, if there is one
+    Acts acts, rm_acts;
+    Sampler sampler;
+    Batch prompts, data;       // a collection
+    Batch step;                // what one gradient step reads
+    Batch eval_prompts, eval;  // fresh samples of the policy, to measure it
+    Batch probe;               // pairs of reference samples, to watch their log-probabilities
+    int queries, updates;
+    Output log, hist;
+    int n_bins;                // of the histogram: tokens in the bandit, lengths of stories
+    double *count;
+    double total_loss, push_up, push_down, grad_norm, clip_frac;  // sums since the last row
+    int since;
+    double spent;              // seconds, evaluation left out
+} Run;
+
+enum { EVAL_BANDIT = 512, EVAL_STORIES = 256, PROBE_PAIRS = 128 };
+
+static int step_rows(const Run *run) { return run->o->batch * run->o->n; }
+
+// What the reward model says of every row: its head at the last token. Over reference samples that
+// has mean 0 and standard deviation 1. A response that was cut gets CUT_SCORE, for nobody ever
+// compared one (TRL's "missing EOS penalty").
+static const double CUT_SCORE = -3;
+
+static void proxy_rewards(Run *run, Batch *b, double *reward) {
+    gpt_forward(&run->rm, &run->rm_acts, b, NULL, b->value);
+    for (int r = 0; r < b->n_rows; r++) {
+        int last = b->row[r + 1] - 1;
+        reward[r] = b->token[last] == run->world.t.eot ? (double)b->value[last] : CUT_SCORE;
+    }
+}
+
+// Sample: n responses of `from` to each of n_prompts prompts, of stories those of c. stream names
+// what for.
+static void sample_rows(Run *run, const GPT *from, const Corpus *c, Batch *prompts, int n_prompts,
+                        int n, uint64_t stream, Batch *out) {
+    const World *w = &run->world;
+    Rng r = rng_stream((uint64_t)run->o->seed, 'x', stream);
+    batch_clear(prompts);
+    for (int i = 0; i < n_prompts; i++) { batch_add_prompt(prompts, w, c, &r); }
+    Sampling how = {.T = w->T, .eot = is_bandit(w) ? -1 : w->t.eot, .temperature = 1,
+                    .seed = (uint64_t)run->o->seed, .stream = stream};
+    rollout(from, &run->sampler, prompts, n, &how, out);
+}
+
+// data: n_prompts prompts, their responses by `from` (NULL: those of the pairs file, in place), and
+// all that a loss will want to know of them. The bandit's reward is the truth. That of stories is
+// the reward model's, or the file's 1 and 0: their truth is read by evaluation alone.
+static void collect(Run *run, const GPT *from, int n_prompts, int round) {
+    Batch *b = &run->data;
+    const Options *o = run->o;
+    int values = run->baseline == VALUE_BASELINE;
+    if (from) {
+        sample_rows(run, from, &run->world.train, &run->prompts, n_prompts, o->n,
+                    (uint64_t)round + 1000, b);
+    }
+    run->queries += b->n_rows;
+    if (is_bandit(&run->world)) { gold_rewards(&run->world, b, b->reward); }
+    if (run->rm.params) { proxy_rewards(run, b, b->reward); }
+    if (run->method->old || o->kl > 0) {  // the policy is still as it was when these were sampled
+        gpt_forward(&run->policy, &run->acts, b, b->old_logp, values ? b->old_value : NULL);
+    }
+    if (run->method->ref || o->kl > 0) { gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL); }
+    if (values) {
+        gae(b, o->gae, o->kl);
+        return;
+    }
+    for (int r = 0; r < b->n_rows && o->kl > 0; r++) {  // r - kl log pi/pi_ref, at collection
+        b->reward[r] -= o->kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
+    }
+    advantages(b, run->baseline);
+}
+
+// Copy the rows of these prompts of data, and what is known of them, to step.
+static void gather(Run *run, const int *prompt, int n_prompts) {
+    const Batch *from = &run->data;
+    Batch *to = &run->step;
+    const real *known[] = {from->ref_logp, from->old_logp, from->advantage, from->old_value,
+                           from->returns};
+    real *copy[] = {to->ref_logp, to->old_logp, to->advantage, to->old_value, to->returns};
+    batch_clear(to);
+    for (int i = 0; i < n_prompts * to->group; i++) {
+        int r = prompt[i / to->group] * to->group + i % to->group, at = from->row[r],
+            n = from->row[r + 1] - at;
+        for (int k = 0; k < 5; k++) {
+            memcpy(copy[k] + to->n_tokens, known[k] + at, (size_t)n * sizeof(real));
+        }
+        to->reward[to->n_rows] = from->reward[r];
+        batch_add(to, from->token + at, n, from->start[r] - at);
+    }
+    if (run->method->pairs) { make_pairs(to); }
+}
+
+static void gradient_step(Run *run) {
+    Batch *b = &run->step;
+    double norm;
+    if (run->method->pairs && b->n_pairs == 0) { return; }  // all rewards equal: nothing to learn
+    run->total_loss += learn(&run->policy, &run->acts, b, run->method->name, run->loss, run->o,
+                             run->o->lr, 1, ++run->updates, &norm);
+    for (int i = 0; i < b->n_tokens; i++) {
+        double d = (double)b->dlogp[i];
+        *(d > 0 ? &run->push_down : &run->push_up) += fabs(d);
+    }
+    run->grad_norm += norm;
+    run->clip_frac += b->clip_frac;
+    run->since++;
+}
+
+// Whether no earlier row has the same response.
+static int is_new(const Batch *b, int r) {
+    int n = b->row[r + 1] - b->start[r];
+    for (int i = 0; i < r; i++) {
+        if (b->row[i + 1] - b->start[i] == n
+            && !memcmp(b->token + b->start[i], b->token + b->start[r], (size_t)n * sizeof(int))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+// What is measured of each response; the first six are columns of the log, in its order.
+enum { GOLD, PROXY, KL, ENTROPY, DISTINCT, LENGTH, N_MEASURES };
+
+// Of row r, whose logp and ref_logp, and with a reward model reward, are set.
+static double measure(const Run *run, const Batch *b, int r, int what) {
+    int n = b->row[r + 1] - b->start[r];
+    switch (what) {
+    case GOLD: return truth(&run->world, b->token + b->start[r], n);
+    case PROXY: return run->rm.params ? b->reward[r] : NAN;  // NAN: an empty field
+    case KL: return logratio(b, r);
+    case ENTROPY: return -response_sum(b, b->logp, r);
+    case DISTINCT: return is_new(b, r);
+    default: return n;
+    }
+}
+
+static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,"
+    "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
+    "grad_norm,clip_frac,seconds";
+
+// Measure the policy on fresh samples and on the probe pairs; write a row of the log, and one of
+// the histogram; print a line. Nothing measured here reaches the training.
+static void evaluate(Run *run, int step) {
+    Batch *b = &run->eval, *probe = &run->probe;
+    sample_rows(run, &run->policy, &run->world.val, &run->eval_prompts, b->max_rows, 1,
+                (uint64_t)step << 32 | 1, b);
+    if (run->rm.params) { proxy_rewards(run, b, b->reward); }
+    gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
+    gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
+    double mean[N_MEASURES] = {0}, counted = 0;
+    memset(run->count, 0, (size_t)run->n_bins * sizeof *run->count);
+    for (int r = 0; r < b->n_rows; r++) {
+        for (int k = 0; k < N_MEASURES; k++) { mean[k] += measure(run, b, r, k) / b->n_rows; }
+        int n = is_bandit(&run->world) ? b->row[r + 1] - b->start[r] : 1;
+        for (int i = 0; i < n; i++) {
+            int length = b->row[r + 1] - b->start[r];
+            run->count[is_bandit(&run->world) ? b->token[b->start[r] + i] : length - 1]++;
+        }
+        counted += n;
+    }
+    gpt_forward(&run->policy, &run->acts, probe, probe->logp, NULL);
+    double chosen = 0, rejected = 0, margin = 0, accuracy = 0;
+    for (int p = 0; p < probe->n_pairs; p++) {
+        int won = probe->pair[p].won, lost = probe->pair[p].lost;
+        double h = logratio(probe, won) - logratio(probe, lost);
+        chosen += response_sum(probe, probe->logp, won) / probe->n_pairs;
+        rejected += response_sum(probe, probe->logp, lost) / probe->n_pairs;
+        margin += h / probe->n_pairs;
+        accuracy += (double)(h > 0) / probe->n_pairs;
+    }
+    progress("%s", "");
+    printf("step %5d  queries %6d  reward %.4f  ", step, run->queries, mean[GOLD]);
+    if (run->rm.params) { printf("proxy %6.3f  length %5.1f  ", mean[PROXY], mean[LENGTH]); }
+    printf("KL %7.3f  entropy %6.2f  distinct %.3f\n", mean[KL], mean[ENTROPY], mean[DISTINCT]);
+    fflush(stdout);
+    if (run->log.f) {
+        double steps = run->since > 0 ? run->since : NAN;
+        const double row[] = {
+            run->total_loss / steps, mean[GOLD], mean[PROXY], mean[KL], mean[ENTROPY],
+            mean[DISTINCT], mean[LENGTH], chosen, rejected, margin, accuracy, run->push_up / steps,
+            run->push_down / steps, run->grad_norm / steps,
+            run->method->old ? run->clip_frac / steps : NAN};
+        fprintf(run->log.f, "%d,%d", step, run->queries);
+        for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+            fprintf(run->log.f, isnan(row[i]) ? "," : ",%.6g", row[i]);
+        }
+        fprintf(run->log.f, ",%.3f\n", run->spent);
+    }
+    if (run->hist.f) {
+        fprintf(run->hist.f, "%d", step);
+        for (int i = 0; i < run->n_bins; i++) {
+            fprintf(run->hist.f, ",%.6g", run->count[i] / counted);
+        }
+        fputc('\n', run->hist.f);
+    }
+    run->total_loss = run->push_up = run->push_down = run->grad_norm = run->clip_frac = 0;
+    run->since = 0;
+}
+
+// Pairs of reference samples that the truth tells apart, the same for every method.
+static void make_probe(Run *run) {
+    Batch *b = &run->probe;
+    sample_rows(run, &run->ref, &run->world.val, &run->eval_prompts, 2 * PROBE_PAIRS, 2, 2, b);
+    gold_rewards(&run->world, b, b->reward);
+    make_pairs(b);
+    b->n_pairs = min_int(b->n_pairs, PROBE_PAIRS);
+    if (b->n_pairs > 0) {  // the rows beyond are not needed
+        b->n_rows = 1 + (b->pair[b->n_pairs - 1].won | 1);
+        b->n_tokens = b->row[b->n_rows];
+    }
+    gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
+}
+
+// The most that imitation of fixed data can earn: the true reward of the responses, weighted as the
+// method weights them. Read off dlogp, which for these methods does not depend on the policy.
+static double imitation_bound(Run *run) {
+    Batch *b = &run->data;
+    double weights = 0, total = 0;
+    make_pairs(b);
+    weigh(b, run->loss, run->o);
+    for (int r = 0; r < b->n_rows; r++) {
+        double weight = -(double)b->dlogp[b->start[r]];
+        weights += weight;
+        total += weight * truth(&run->world, b->token + b->start[r], b->row[r + 1] - b->start[r]);
+    }
+    return total / weights;
+}
+
+// The paper's unified algorithm. The two builds differ in who samples, and in how often.
+static void train(Run *run) {
+    const Options *o = run->o;
+    long long needed = ((long long)o->steps * o->batch + o->reuse - 1) / o->reuse;
+    needed = (needed + o->batch - 1) / o->batch * o->batch;
+    int all = needed < INT_MAX ? (int)needed : INT_MAX;  // prompts, if collected at once
+#ifdef ON_POLICY
+    const GPT *from = &run->policy;  // the policy as it is at that moment
+    int n_prompts = min_int(o->collect, all), reuse = o->reuse;
+#else
+    const GPT *from = &run->ref;     // the reference, once
+    int n_prompts = all, reuse = o->reuse;
+    if (o->pairs) {                  // or whoever wrote the file, for as many passes as it takes
+        from = NULL;
+        n_prompts = all = run->data.n_rows / 2;
+        reuse = INT_MAX;
+    }
+#endif
+    int T = run->world.T, n_eval = 4 * PROBE_PAIRS;  // as many rows as EVAL_BANDIT
+    if ((double)n_prompts * o->n * T > INT_MAX) {
+        stop(1, "a collection of %d prompts with %d responses each is too large", n_prompts, o->n);
+    }
+    if (from) {
+        run->prompts = batch_new(n_prompts, n_prompts * min_int(T, MAX_PROMPT), 1);
+        run->data = batch_new(n_prompts * o->n, n_prompts * o->n * T, o->n);
+        n_eval = n_prompts * o->n > n_eval ? n_prompts * o->n : n_eval;
+    }
+    run->sampler = sampler_new(run->policy.c, n_eval, T);
+    int *order = alloc((size_t)n_prompts, sizeof(int), "a collection");
+    make_probe(run);
+    evaluate(run, 0);
+    for (int step = 0, round = 0; step < o->steps; round++) {
+        double begin = seconds();
+        collect(run, from, n_prompts, round);
+        for (int i = 0; i < n_prompts; i++) { order[i] = i; }
+        if (round == 0 && n_prompts == all && !strcmp(run->method->negative, "no")) {
+            printf("imitating these samples perfectly would earn %.4f\n", imitation_bound(run));
+        }
+        for (int pass = 0; pass < reuse && step < o->steps; pass++) {
+            Rng r = rng_stream((uint64_t)o->seed, 'o',
+                               (uint64_t)round * (uint64_t)o->reuse + (uint64_t)pass);
+            shuffle(order, n_prompts, &r);
+            for (int at = 0; at < n_prompts && step < o->steps; at += o->batch) {
+                gather(run, order + at, min_int(o->batch, n_prompts - at));
+                gradient_step(run);
+                if (++step % o->eval_every == 0 || step == o->steps) {
+                    run->spent += seconds() - begin;
+                    evaluate(run, step);
+                    begin = seconds();
+                }
+                progress("%s, step %d of %d", run->method->name, step, o->steps);
+            }
+        }
+        run->spent += seconds() - begin;
+    }
 }
 
 // =================================================================================================
@@ -2124,38 +2534,58 @@ static const struct {
     const char *standard, *help;
 } OPTIONS[] = {
 #define AT(field) offsetof(Options, field)
-    {"sample score", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model"},
+    {"sample score pairs eval", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model"},
+    {"rm", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model to start from"},
+    {"eval", "--ref", "MODEL", 's', AT(ref), 0, 0, NULL, "the reference it was tuned from"},
     {"tune", "--method", "NAME", 's', AT(method), 0, 0, NULL, "one of those below"},
     {"tune", "--task", "NAME", 's', AT(task), 0, 0, NULL, "one of those below"},
+    {"pairs eval", "--task", "NAME", 's', AT(task), 0, 0, NULL, "whose truth: min, mode or skew"},
     {"tune", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the reference (bandit: made on the spot)"},
+    {"tune eval", "--rm", "FILE", 's', AT(rm), 0, 0, NULL, "stories: the reward model"},
+    {"tune rm", "--pairs", "FILE", 's', AT(pairs), 0, 0, NULL,
+     "preference pairs; tune: instead of samples of the reference"},
     {"sft", "--task", "bandit", 's', AT(task), 0, 0, NULL, "train the bandit's reference instead"},
     {"sft", "-o", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
     {"tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned policy goes"},
-    {"sft sample score", "--data", "FILE", 's', AT(data), 0, 0, "tinystories_tok.bin",
-     "tokenizer and stories"},
-    {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "1000", "gradient steps"},
-    {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "stories a step"},
-    {"sft", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.003", "highest learning rate"},
-    {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps, or give --queries"},
-    {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "responses in all (10000)"},
-    {"tune", "--batch", "PROMPTS", 'i', AT(batch), 1, 65536, "10", "prompts a gradient step"},
-    {"tune", "-n", "N", 'i', AT(n), 1, 1024, "10", "responses to each prompt"},
+    {"pairs rm", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the result goes"},
+    {"sft sample score pairs rm tune eval info", "--data", "FILE", 's', AT(data), 0, 0,
+     "tinystories_tok.bin", "tokenizer and stories"},
+    {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "4000", "gradient steps"},
+    {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "16", "stories a step"},
+    {"sft", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.008", "highest learning rate"},
+    {"rm", "--steps", "N", 'i', AT(steps), 1, 1e8, "300", "gradient steps"},
+    {"rm", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "pairs a step"},
+    {"rm", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.001", "learning rate"},
+    {"pairs", "-n", "N", 'i', AT(n), 1, 1e7, "2000", "number of pairs"},
+    {"pairs", "--label-noise", "X", 'd', AT(label_noise), 0, 1e6, "0",
+     "draw labels by Bradley-Terry at temperature X"},
+    {"eval", "-n", "N", 'i', AT(n), 2, 1e6, "256", "number of prompts"},
+    {"eval", "--count", "W,W", 's', AT(count), 0, 0, NULL, "the share of each of these words"},
+    {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps (1000; stories 80)"},
+    {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "or: responses in all"},
+    {"tune", "--batch", "PROMPTS", 'i', AT(batch), 1, 65536, NULL,
+     "prompts a gradient step (10; stories 8, pairs 32)"},
+    {"tune", "-n", "N", 'i', AT(n), 1, 1024, NULL, "responses to each (10; stories 8, pairs 2)"},
     {"tune", "--collect", "PROMPTS", 'i', AT(collect), 1, 1e8, NULL,
      "prompts a collection, a multiple of --batch (--batch)"},
-    {"tune", "--reuse", "T", 'i', AT(reuse), 1, 1e6, "10", "passes over each collection"},
+    {"tune", "--reuse", "T", 'i', AT(reuse), 1, 1e6, NULL,
+     "passes over each collection (10; stories 2)"},
     {"tune", "--lr", "X", 'd', AT(lr), 0, 1e6, NULL, "learning rate (the method's, see below)"},
     {"tune", "--beta", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "dpo: tie to the reference (0.1); rwr: "
      "temperature (1)"},
     {"tune", "--tau", "X", 'd', AT(tau), 1e-6, 1e6, "0.05", "ipo: margins are pulled to 1/(2 tau)"},
     {"tune", "--kl", "X", 'd', AT(kl), 0, 1e6, "0", "subtract X log(pi/pi_ref) from rewards"},
     {"tune", "--clip", "X", 'd', AT(clip), 1e-6, 1e6, "0.2", "ppo: ratios are clipped to 1 +- X"},
-    {"tune", "--baseline", "NAME", 's', AT(baseline), 0, 0, "group", "none, loo or group"},
+    {"tune", "--baseline", "NAME", 's', AT(baseline), 0, 0, "group",
+     "none, loo, group; value: ppo's head"},
+    {"tune", "--gae", "X", 'd', AT(gae), 0, 1, "0.95", "lambda, with --baseline value"},
     {"tune", "--neg", "X", 'd', AT(neg), 0, 1e6, "1", "multiply all weights that push tokens down"},
     {"tune", "--ipo-mean", NULL, 'b', AT(ipo_mean), 0, 0, NULL, "ipo: average over tokens"},
     {"tune sft", "--len", "N", 'i', AT(len), 1, 1000, "9", "bandit: tokens in a response"},
     {"tune", "--eval-every", "N", 'i', AT(eval_every), 1, 1e9, NULL, "steps between rows"},
-    {"tune", "--hist", "FILE", 's', AT(hist), 0, 0, NULL, "write the share of each token"},
-    {"sft bench", "-L", "N", 'i', AT(L), 1, 1000, "4", "layers"},
+    {"tune", "--hist", "FILE", 's', AT(hist), 0, 0, NULL, "write shares of tokens or lengths"},
+    {"sft", "-L", "N", 'i', AT(L), 1, 1000, "2", "layers"},
+    {"bench", "-L", "N", 'i', AT(L), 1, 1000, "4", "layers"},
     {"sft bench", "-H", "N", 'i', AT(NH), 1, 1000, "4", "attention heads"},
     {"sft bench", "-C", "N", 'i', AT(C), 1, 65536, "128", "channels"},
     {"bench", "-V", "N", 'i', AT(V), 2, 65536, "512", "vocabulary"},
@@ -2168,8 +2598,8 @@ static const struct {
     {"sample", "--max-len", "N", 'i', AT(max_len), 1, 65536, "65536", "most tokens to add"},
     {"score", "--text", "TEXT", 's', AT(text), 0, 0, NULL, "score this, after the start token"},
     {"score", "--ids", "FILE", 's', AT(ids), 0, 0, NULL, "score rows of token ids, one a line"},
-    {"sft sample tune", "--seed", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
-    {"sft tune kl", "--log", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
+    {"sft sample tune pairs rm eval", "--seed", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
+    {"sft tune kl rm eval", "--log", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
 #undef AT
 };
 enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
@@ -2242,7 +2672,9 @@ static Options options_parse(const char *command, int argc, char **argv) {
     }
     for (int a = 0; a < argc; a++) {
         if (argv[a][0] != '-' || !strcmp(argv[a], "-")) {
-            if (o.file || n) { stop(2, "unexpected '%s'; see pref help %s", argv[a], command); }
+            if (o.file || (n && strcmp(command, "info"))) {
+                stop(2, "unexpected '%s'; see pref help %s", argv[a], command);
+            }
             o.file = argv[a];
         } else if (n == 0) {
             stop(2, "%s takes no options, but was given %s", command, argv[a]);
@@ -2265,19 +2697,6 @@ static void require(const char *option, const char *value) {
     if (!value) { stop(2, "%s is needed; see pref help", option); }
 }
 
-// Mean nats a token over the first 500 documents of a corpus, a batch at a time.
-static double corpus_loss(const GPT *g, Acts *a, Batch *b, const Corpus *c, int eot) {
-    double total = 0;
-    int tokens = 0, n = min_int(c->n_docs, 500);
-    for (int d = 0; d < n;) {
-        batch_clear(b);
-        for (; d < n && b->n_rows < b->max_rows; d++) { batch_add_story(b, c, d, eot, g->c.maxT); }
-        gpt_forward(g, a, b, b->logp, NULL);
-        total += mean_nll(b) * (b->n_tokens - b->n_rows);
-        tokens += b->n_tokens - b->n_rows;
-    }
-    return total / tokens;
-}
 
 static void print_samples(const GPT *g, const Tokenizer *t, const int *prompt, int n_prompt, int n,
                           const Sampling *how) {
@@ -2302,6 +2721,20 @@ static Config shape(const Options *o, int V) {
     return (Config){o->T, V, o->L, o->NH, o->C, V};
 }
 
+// Mean nats a token over the first 500 documents of a corpus, a batch at a time.
+static double corpus_loss(const GPT *g, Acts *a, Batch *b, const Corpus *c, int eot) {
+    double total = 0;
+    int tokens = 0, n = min_int(c->n_docs, 500);
+    for (int d = 0; d < n;) {
+        batch_clear(b);
+        for (; d < n && b->n_rows < b->max_rows; d++) { batch_add_story(b, c, d, eot, g->c.maxT); }
+        gpt_forward(g, a, b, b->logp, NULL);
+        total += loss_tokens(b, NULL) * (b->n_tokens - b->n_rows);
+        tokens += b->n_tokens - b->n_rows;
+    }
+    return total / tokens;
+}
+
 // Supervised fine-tuning of a story model from random weights.
 static GPT train_on_stories(const Options *o) {
     Tokenizer t;
@@ -2323,7 +2756,7 @@ static GPT train_on_stories(const Options *o) {
            val.n_docs, cut, o->T);
     printf("%.2f M parameters, %d thread%s\n", (double)g.n_params / 1e6, threads(),
            threads() > 1 ? "s" : "");
-    double spent = 0, loss = 0, norm = 0, tokens = 0;
+    double spent = 0, loss = 0, norms = 0, norm, tokens = 0;
     for (int step = 1; step <= o->steps; step++) {
         double begin = seconds();
         for (batch_clear(&b); b.n_rows < o->batch;
@@ -2334,17 +2767,12 @@ static GPT train_on_stories(const Options *o) {
                 next = 0;
             }
         }
-        // linear warm-up over a twentieth of the steps, then half a cosine down to a tenth
+        // linear warm-up over a twentieth of the steps, then half a cosine down to 0
         double warm = (double)step / (0.05 * o->steps + 1), done = (double)step / o->steps;
-        double lr = o->lr * (warm < 1 ? warm : 0.1 + 0.45 * (1 + cos(3.141592653589793 * done)));
-        gpt_forward(&g, &a, &b, b.logp, NULL);
-        double batch_loss = mean_nll(&b);
-        gpt_backward(&g, &a, &b, b.dlogp, NULL);
-        norm += adamw(&g, lr, 1, step);
-        if (!isfinite(batch_loss) || !isfinite(norm)) {
-            stop(1, "sft: the loss is not finite at step %d; try a smaller --lr", step);
-        }
+        double lr = o->lr * (warm < 1 ? warm : 0.5 * (1 + cos(3.141592653589793 * done)));
+        double batch_loss = learn(&g, &a, &b, "sft", loss_tokens, o, lr, 1, step, &norm);
         loss += batch_loss;
+        norms += norm;
         tokens += b.n_tokens;
         since++;
         spent += seconds() - begin;
@@ -2358,9 +2786,9 @@ static GPT train_on_stories(const Options *o) {
             fflush(stdout);
             if (log.f) {
                 fprintf(log.f, "%d,%.6f,%.6f,%.6g,%.6g,%.0f,%.3f\n", step, loss / since, v, lr,
-                        norm / since, tokens / spent, spent);
+                        norms / since, tokens / spent, spent);
             }
-            loss = norm = since = 0;
+            loss = norms = since = 0;
         }
     }
     output_close(&log);
@@ -2381,15 +2809,19 @@ static void command_sft(const Options *o) {
     gpt_save(&g, o->out);
 }
 
+static void fit_vocabulary(const char *path, const GPT *g, const char *data, const Tokenizer *t) {
+    if (g->c.V != t->V) {
+        stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", path, g->c.V, data,
+             t->V);
+    }
+}
+
 // The model and the tokenizer it was trained with.
 static GPT load_with_tokenizer(const Options *o, Tokenizer *t) {
     require("-m MODEL", o->model);
     GPT g = gpt_load(o->model, 0, 0);
     *t = tokenizer_load(o->data);
-    if (t->V != g.c.V) {
-        stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", o->model, g.c.V,
-             o->data, t->V);
-    }
+    fit_vocabulary(o->model, &g, o->data, t);
     return g;
 }
 
@@ -2475,7 +2907,7 @@ static void command_bench(const Options *o) {
     for (int step = 1; step <= 5 || seconds() < end; step++) {
         double begin = seconds();
         gpt_forward(&g, &a, &b, b.logp, NULL);
-        mean_nll(&b);
+        loss_tokens(&b, o);
         gpt_backward(&g, &a, &b, b.dlogp, NULL);
         adamw(&g, 1e-3, 1, step);
         best = fmin(best, seconds() - begin);
@@ -2494,23 +2926,87 @@ static void command_bench(const Options *o) {
     printf("sample: %.0f tok/s\n", n / best);
 }
 
-// A model read from a file must be the bandit's, of this length of response.
-static GPT bandit_load(const Options *o) {
-    GPT g = gpt_load(o->model, 0, 0);
-    if (g.c.V != BANDIT_TOKENS || g.c.maxT != o->len + 1) {
-        stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d", o->model,
-             g.c.V, g.c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
-    }
+
+// A story task by its name.
+static const Task *story_task(const char *name) {
+    const Task *task = &TASKS[find("task", name, TASKS, N_TASKS, sizeof *TASKS)];
+    if (task->kind == BANDIT) { stop(2, "--task %s: expected a task of stories", name); }
+    return task;
+}
+
+// A model to go with another of context T and the tokenizer t.
+static GPT load_beside(const char *path, const char *data, int T, const Tokenizer *t) {
+    GPT g = gpt_load(path, 0, 0);
+    fit_vocabulary(path, &g, data, t);
+    if (g.c.maxT != T) { stop(1, "%s: its context is %d, the model's is %d", path, g.c.maxT, T); }
     return g;
 }
 
-// A trainable copy of a model.
-static GPT gpt_copy(const GPT *from, int head) {
-    GPT g = gpt_new(from->c, head, 1);
-    memcpy(g.params, from->params,
-           (g.n_params < from->n_params ? g.n_params : from->n_params) * sizeof(real));
-    gpt_pack(&g);
-    return g;
+static void load_reward_model(Run *run, int rows) {
+    const Options *o = run->o;
+    run->rm = load_beside(o->rm, o->data, run->world.T, &run->world.t);
+    if (!run->rm.head) { stop(1, "%s: no reward model (it has no head); see pref rm", o->rm); }
+    run->rm_acts = acts_new(&run->rm, rows, run->world.T, 0);
+}
+
+// What the reference and the policy make of the same three validation prompts.
+static void print_before_after(Run *run) {
+    for (int side = 0; side < 2; side++) {
+        printf(side ? "\nafter:\n" : "\nbefore:\n");
+        sample_rows(run, side ? &run->policy : &run->ref, &run->world.val, &run->eval_prompts, 3, 1,
+                    3, &run->eval);
+        for (int r = 0; r < 3; r++) {
+            const int *row = run->eval.row + r;
+            printf("%d. ", r + 1);
+            print_tokens(&run->world.t, run->eval.token + row[0], row[1] - row[0], stdout);
+            putchar('\n');
+        }
+    }
+}
+
+// Defaults that depend on the method, the task or each other; what cannot go together is an error.
+static void settle(Options *o, const Method *method, int bandit, int values) {
+    if (bandit && (o->pairs || o->rm)) { stop(2, "--pairs and --rm are for stories, not bandits"); }
+    if (!bandit) {
+        require("-m MODEL", o->model);
+        if (!o->rm && !o->pairs) {
+            stop(2, "--task %s needs a reward model, --rm FILE, or --pairs FILE", o->task);
+        }
+    }
+#ifdef ON_POLICY
+    if (o->pairs) { stop(2, "--pairs is fixed data: use ./pref, or --rm without --pairs here"); }
+#endif
+    if (values && strcmp(o->method, "ppo")) { stop(2, "--baseline value is for --method ppo"); }
+    if (o->pairs) { o->n = 2; }
+    o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
+    o->n = o->n ? o->n : bandit ? 10 : 8;
+    o->reuse = o->reuse ? o->reuse : bandit ? 10 : 2;
+    o->beta = o->beta > 0 ? o->beta : method->beta;
+    o->lr = o->lr > 0 ? o->lr : method->lr[!bandit];
+    o->collect = o->collect ? o->collect : o->batch;
+    if (o->steps && o->queries) {
+        stop(2, "--steps and --queries say the same thing twice: give one");
+    }
+    if (!o->steps && !o->queries) { o->steps = bandit ? 1000 : 80; }
+    if (!o->steps) {
+        long long steps = (long long)o->queries * o->reuse / ((long long)o->batch * o->n);
+        if (steps < 1 || steps > 100000000) {
+            stop(2, "--queries %d with --batch %d -n %d --reuse %d makes %lld steps", o->queries,
+                 o->batch, o->n, o->reuse, steps);
+        }
+        o->steps = (int)steps;
+    }
+    if (o->collect % o->batch) {
+        stop(2, "--collect %d is not a multiple of --batch %d", o->collect, o->batch);
+    }
+    if (method->pairs && o->n < 2) { stop(2, "%s compares responses: -n 2 at least", o->method); }
+    o->eval_every = o->eval_every ? o->eval_every : (o->steps + 9) / 10;
+#ifdef ON_POLICY
+    const char *misfit = !strcmp(method->on_policy, "no") ? "fixed data" : NULL;
+#else
+    const char *misfit = !strcmp(method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
+#endif
+    if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o->method, misfit); }
 }
 
 static void command_tune(const Options *given) {
@@ -2519,52 +3015,327 @@ static void command_tune(const Options *given) {
     require("--task NAME", o.task);
     Run run = {.o = &o, .queries = 0};
     run.method = &METHODS[find("method", o.method, METHODS, N_METHODS, sizeof *METHODS)];
-    run.task = &TASKS[find("task", o.task, TASKS, N_TASKS, sizeof *TASKS)];
-    run.baseline = find("baseline", o.baseline, BASELINES, 3, sizeof *BASELINES);
-    run.T = o.len + 1;
-    o.beta = o.beta > 0 ? o.beta : run.method->beta;
-    o.lr = o.lr > 0 ? o.lr : run.method->lr[!run.task->bandit];
-    o.collect = o.collect ? o.collect : o.batch;
-    if (o.steps && o.queries) {
-        stop(2, "--steps and --queries say the same thing twice: give one");
-    }
-    if (!o.steps) {
-        long long steps =
-            (long long)(o.queries ? o.queries : 10000) * o.reuse / ((long long)o.batch * o.n);
-        if (steps < 1 || steps > 100000000) {
-            stop(2, "--queries %d with --batch %d -n %d --reuse %d makes %lld steps", o.queries,
-                 o.batch, o.n, o.reuse, steps);
-        }
-        o.steps = (int)steps;
-    }
-    if (o.collect % o.batch) {
-        stop(2, "--collect %d is not a multiple of --batch %d", o.collect, o.batch);
-    }
-    if (run.method->pairs && o.n < 2) { stop(2, "%s compares responses: -n 2 at least", o.method); }
-    o.eval_every = o.eval_every ? o.eval_every : (o.steps + 9) / 10;
+    const Task *task = &TASKS[find("task", o.task, TASKS, N_TASKS, sizeof *TASKS)];
+    run.baseline = find("baseline", o.baseline, BASELINES, 4, sizeof *BASELINES);
+    int bandit = task->kind == BANDIT, values = run.baseline == VALUE_BASELINE;
+    run.loss = values ? loss_ppo_value : run.method->loss;
+    settle(&o, run.method, bandit, values);
     output_check(o.out);
-    char header[4 * BANDIT_TOKENS + 8] = "step";
-    for (int i = 0; i < BANDIT_TOKENS; i++) { sprintf(strchr(header, 0), ",%d", i); }
+    run.ref = o.model ? gpt_load(o.model, 0, 0) : bandit_reference(o.len, (uint64_t)o.seed);
+    if (bandit && (run.ref.c.V != BANDIT_TOKENS || run.ref.c.maxT != o.len + 1)) {
+        stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d", o.model,
+             run.ref.c.V, run.ref.c.maxT, o.len, BANDIT_TOKENS, o.len + 1);
+    }
+    run.world = world_new(task, run.ref.c.maxT, o.data);
+    if (!bandit) { fit_vocabulary(o.model, &run.ref, o.data, &run.world.t); }
+    if (o.rm) { load_reward_model(&run, step_rows(&run)); }
+    if (o.pairs) { run.data = pairs_read(&run.world, o.pairs, NULL); }
+    run.n_bins = bandit ? BANDIT_TOKENS : run.world.T;
+    run.count = alloc((size_t)run.n_bins, sizeof *run.count, "the histogram");
+    char *header = alloc((size_t)run.n_bins, 8, "the histogram"), *end = header;
+    end += sprintf(end, "step");
+    for (int i = 0; i < run.n_bins; i++) { end += sprintf(end, ",%d", bandit ? i : i + 1); }
     run.hist = csv_open(o.hist, header);
     run.log = csv_open(o.log, LOG_HEADER);
-#ifdef ON_POLICY
-    const char *misfit = !strcmp(run.method->on_policy, "no") ? "fixed data" : NULL;
-#else
-    const char *misfit =
-        !strcmp(run.method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
-#endif
-    if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o.method, misfit); }
-    run.ref = o.model ? bandit_load(&o) : bandit_reference(o.len, (uint64_t)o.seed);
-    run.policy = gpt_copy(&run.ref, 0);
-    run.acts = acts_new(&run.policy, step_rows(&run), run.T, 1);
-    run.step = batch_new(step_rows(&run), step_rows(&run) * run.T, o.n);
-    run.eval_prompts = batch_new(EVAL_BANDIT, EVAL_BANDIT * run.T, 1);
-    run.eval = batch_new(EVAL_BANDIT, EVAL_BANDIT * run.T, 1);
-    run.probe = batch_new(4 * PROBE_PAIRS, 4 * PROBE_PAIRS * run.T, 2);
+    int T = run.world.T, n_step = step_rows(&run), n_eval = bandit ? EVAL_BANDIT : EVAL_STORIES;
+    if ((double)n_step * T > INT_MAX) { stop(2, "a step of %d responses is too large", n_step); }
+    run.policy = gpt_copy(&run.ref, values);
+    run.acts = acts_new(&run.policy, n_step, T, 1);
+    run.step = batch_new(n_step, n_step * T, o.n);
+    run.eval_prompts = batch_new(EVAL_BANDIT, EVAL_BANDIT * min_int(T, MAX_PROMPT), 1);
+    run.eval = batch_new(n_eval, n_eval * T, 1);
+    run.probe = batch_new(4 * PROBE_PAIRS, 4 * PROBE_PAIRS * T, 2);
     train(&run);
     output_close(&run.log);
     output_close(&run.hist);
+    if (!bandit) { print_before_after(&run); }
     if (o.out) { gpt_save(&run.policy, o.out); }
+}
+
+static void json_write(FILE *f, const char *key, const char *text) {
+    fprintf(f, "\"%s\": \"", key);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') { fputc('\\', f); }
+        fprintf(f, c < ' ' || c == 127 ? "\\u%04x" : "%c", c);
+    }
+    fputs("\", ", f);
+}
+
+static int ascending(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+// Write preference pairs: two responses of the model to a training prompt, labelled by the task's
+// truth on what encoding their texts gives back, so that the file alone determines everything. A
+// response that was cut, or whose text does not fit or is not UTF-8, is drawn again; a tie is no
+// pair. Skew keeps each response with probability exp((l - longest) / 15).
+static void command_pairs(const Options *o) {
+    require("--task NAME", o->task);
+    require("-m MODEL", o->model);
+    require("-o FILE", o->out);
+    enum { ROUND = 64, SEEN = 1 << 16 };  // prompts at a time; lengths that count for a percentile
+    GPT g = gpt_load(o->model, 0, 0);
+    Run run = {.o = o, .world = world_new(story_task(o->task), g.c.maxT, o->data)};
+    const World *w = &run.world;
+    fit_vocabulary(o->model, &g, o->data, &w->t);
+    int each = w->task->skewed ? 32 : 4, n_rows = ROUND * each, written = 0, seen = 0, high = 0;
+    run.sampler = sampler_new(g.c, n_rows, w->T);
+    Batch prompts = batch_new(ROUND, ROUND * MAX_PROMPT, 1);
+    Batch b = batch_new(n_rows, n_rows * w->T, each), pair = batch_new(2, 2 * w->T, 2);
+    int *kept = alloc((size_t)o->n, 2 * sizeof(int), "pairs"), *all = alloc(SEEN, sizeof(int), "");
+    Output out = output_open(o->out);
+    Rng r = rng_stream((uint64_t)o->seed, 'l', 0);
+    for (int round = 0; written < o->n; round++) {
+        if (round == 1000 && written == 0) {
+            remove(out.temp);
+            stop(1, "%s: none of %d prompts gave a pair", o->model, 1000 * ROUND);
+        }
+        sample_rows(&run, &g, &w->train, &prompts, ROUND, each, (uint64_t)round + 1000, &b);
+        for (int first = 0; first < n_rows && written < o->n; first += each) {
+            char *text[2] = {NULL, NULL};
+            int begin = b.row[first];
+            char *prompt = tokens_text(&w->t, b.token + begin, b.start[first] - begin);
+            batch_clear(&pair);
+            for (int i = first; i < first + each && pair.n_rows < 2; i++) {
+                int n = b.row[i + 1] - b.start[i], k = pair.n_rows;
+                double keep = w->task->skewed ? exp((n - w->longest) / 15.0) : 1;
+                if (seen < SEEN) { all[seen++] = n; }
+                if (rng_uniform(&r) >= keep || b.token[b.row[i + 1] - 1] != w->t.eot) { continue; }
+                free(text[k]);
+                text[k] = tokens_text(&w->t, b.token + b.start[i], n);
+                if (n <= w->longest && utf8_valid(text[k])) {
+                    batch_add_text(&pair, w, prompt, text[k]);
+                }
+            }
+            gold_rewards(w, &pair, pair.reward);
+            double gap = pair.n_rows == 2 ? pair.reward[0] - pair.reward[1] : 0;
+            if (gap != 0) {
+                double p = exp(log_sigmoid(gap / (o->label_noise > 0 ? o->label_noise : 1e-9)));
+                int won = rng_uniform(&r) >= p;
+                fputc('{', out.f);
+                json_write(out.f, "prompt", prompt);
+                json_write(out.f, "chosen", text[won]);
+                json_write(out.f, "rejected", text[!won]);
+                fprintf(out.f, "\"score_chosen\": %.6g, \"score_rejected\": %.6g}\n",
+                        pair.reward[won], pair.reward[!won]);
+                for (int k = 0; k < 2; k++) {
+                    kept[2 * written + k] = pair.row[k + 1] - pair.start[k];
+                }
+                written++;
+            }
+            free(text[0]);
+            free(text[1]);
+            free(prompt);
+        }
+        progress("%d of %d pairs", written, o->n);
+    }
+    output_close(&out);
+    progress("%s", "");
+    qsort(all, (size_t)seen, sizeof *all, ascending);
+    for (int i = 0; i < 2 * written; i++) { high += kept[i] < all[seen / 10]; }
+    printf("%d pairs in %s; %.1f%% of their responses are shorter than %d tokens, the model's 10th "
+           "percentile\n", written, o->out, 50.0 * high / written, all[seen / 10]);
+}
+
+static double correlation(const double *x, const double *y, int n) {
+    double sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
+    for (int i = 0; i < n; i++) {
+        sx += x[i];
+        sy += y[i];
+        xx += x[i] * x[i];
+        yy += y[i] * y[i];
+        xy += x[i] * y[i];
+    }
+    return (n * xy - sx * sy) / sqrt((n * xx - sx * sx) * (n * yy - sy * sy));
+}
+
+// Train the head of a reward model, and all below it, on pairs (rows 2i and 2i + 1) of data.
+static void train_reward_model(GPT *rm, Acts *a, const Batch *data, int n_pairs, const Options *o) {
+    int n_step = 2 * min_int(o->batch, n_pairs), next = n_pairs;
+    Batch b = batch_new(n_step, n_step * rm->c.maxT, 2);
+    Output log = csv_open(o->log, "step,loss,grad_norm,seconds");
+    int *order = alloc((size_t)n_pairs, sizeof(int), "pairs");
+    for (int i = 0; i < n_pairs; i++) { order[i] = i; }
+    Rng r = rng_stream((uint64_t)o->seed, 'm', 0);
+    double begin = seconds(), norm;
+    for (int step = 1; step <= o->steps; step++) {
+        for (batch_clear(&b); b.n_rows < n_step; next++) {
+            if (next == n_pairs) {
+                shuffle(order, n_pairs, &r);
+                next = 0;
+            }
+            for (int row = 2 * order[next], k = 0; k < 2; k++, row++) {
+                b.reward[b.n_rows] = data->reward[row];
+                batch_add(&b, data->token + data->row[row], data->row[row + 1] - data->row[row], 1);
+            }
+        }
+        make_pairs(&b);
+        double loss = learn(rm, a, &b, "rm", loss_bradley_terry, o, o->lr, 1, step, &norm);
+        progress("step %d of %d, loss %.4f", step, o->steps, loss);
+        if (log.f) {
+            fprintf(log.f, "%d,%.6f,%.6g,%.3f\n", step, loss, norm, seconds() - begin);
+        }
+    }
+    output_close(&log);
+    progress("%s", "");
+}
+
+// Only differences of scores were learned. Bring the head to mean 0 and standard deviation 1 over
+// the reference's responses to the prompts of data. Error: none of them is complete.
+static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *data, const Sampling *how) {
+    enum { SAMPLES = 512 };
+    Sampler sampler = sampler_new(ref->c, SAMPLES, how->T);
+    Batch prompts = batch_new(SAMPLES, SAMPLES * how->T, 1);
+    Batch b = batch_new(SAMPLES, SAMPLES * how->T, 1);
+    for (int i = 0; i < SAMPLES; i++) {
+        int row = i % data->n_rows, n = data->start[row] - data->row[row];
+        batch_add(&prompts, data->token + data->row[row], n, n);
+    }
+    rollout(ref, &sampler, &prompts, 1, how, &b);
+    gpt_forward(rm, a, &b, NULL, b.value);
+    double mean = 0, squares = 0, n = 0;
+    for (int i = 1; i <= SAMPLES; i++) {
+        double s = (double)b.value[b.row[i] - 1];
+        if (b.token[b.row[i] - 1] != how->eot) { continue; }  // cut: see CUT_SCORE
+        mean += s;
+        squares += s * s;
+        n++;
+    }
+    if (n < 2) { stop(1, "the model's responses are all cut: its context is too short"); }
+    mean /= n;
+    double std = sqrt(fmax(squares / n - mean * mean, 0) * n / (n - 1)) + 1e-8;
+    for (int i = 0; i < rm->c.C; i++) { param(rm, HEADW, 0)[i] /= (real)std; }
+    *param(rm, HEADB, 0) = (real)(((double)*param(rm, HEADB, 0) - mean) / std);
+}
+
+// A reward model: the model with a scalar head, trained by Bradley and Terry on all pairs of a file
+// but the last tenth, which says how good it is.
+static void command_rm(const Options *o) {
+    require("--pairs FILE", o->pairs);
+    require("-m MODEL", o->model);
+    require("-o FILE", o->out);
+    output_check(o->out);
+    double begin = seconds(), (*score)[2], right = 0;
+    World w = {.task = NULL};
+    GPT ref = load_with_tokenizer(o, &w.t), rm = gpt_copy(&ref, 1);
+    w.T = ref.c.maxT;
+    Batch data = pairs_read(&w, o->pairs, &score);
+    int n_pairs = data.n_rows / 2, held = n_pairs / 10, known = n_pairs - held, n = 0;
+    Acts a = acts_new(&rm, 2 * o->batch, w.T, 1);
+    train_reward_model(&rm, &a, &data, known, o);
+    Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = (uint64_t)o->seed};
+    standardise(&rm, &a, &ref, &data, &how);
+    gpt_forward(&rm, &a, &data, NULL, data.value);
+    double *x = alloc((size_t)held, 2 * sizeof *x, "scores");
+    double *y = alloc((size_t)held, 2 * sizeof *y, "scores");
+    for (int p = known; p < n_pairs; p++) {
+        double s[2];
+        for (int k = 0; k < 2; k++) {
+            s[k] = (double)data.value[data.row[2 * p + k + 1] - 1];
+            x[n] = s[k];
+            y[n] = score[p][k];
+            n += isfinite(score[p][k]);
+        }
+        right += s[0] > s[1];
+    }
+    printf("%d pairs to train on, %d held out; %d steps in %.1f s\n", known, held, o->steps,
+           seconds() - begin);
+    if (held) { printf("accuracy on the held-out pairs %.4f\n", right / held); }
+    if (n > 2) { printf("correlation with their true scores %.4f\n", correlation(x, y, n)); }
+    gpt_save(&rm, o->out);
+}
+
+// A line, and a row of the log: mean and standard error of n numbers.
+static void print_mean(Output *log, const char *name, const double *x, int n) {
+    double mean = 0, squares = 0;
+    for (int i = 0; i < n; i++) { mean += x[i] / n; }
+    for (int i = 0; i < n; i++) { squares += (x[i] - mean) * (x[i] - mean); }
+    double error = n > 1 ? sqrt(squares / (n - 1.0) / n) : NAN;
+    printf("%-24s %9.4f +- %.4f\n", name, mean, error);
+    if (log->f) { fprintf(log->f, "%s,%.6g,%.6g,%d\n", name, mean, error, n); }
+}
+
+// Whether text has the word (n bytes), as a whole.
+static int has_whole_word(const char *text, const char *word, size_t n) {
+    for (const char *p = text; *p; p++) {
+        if (!strncmp(p, word, n) && kind(p[n]) != 'a' && (p == text || kind(p[-1]) != 'a')) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+// Of the responses that contain any of the words (separated by commas), the share with each.
+static void print_counts(Output *log, const char *whose, const Batch *b, const Tokenizer *t,
+                         const char *words) {
+    double *x = alloc((size_t)b->n_rows, sizeof *x, "counts");
+    for (const char *word = words, *next; *word; word = next + (*next == ',')) {
+        next = word + strcspn(word, ",");
+        int any = 0;
+        for (int r = 0; r < b->n_rows; r++) {
+            char *text = tokens_text(t, b->token + b->start[r], b->row[r + 1] - b->start[r]);
+            int found = 0;
+            for (const char *p = words, *end; *p; p = end + (*end == ',')) {
+                end = p + strcspn(p, ",");
+                found |= end > p && has_whole_word(text, p, (size_t)(end - p));
+            }
+            x[any] = next > word && has_whole_word(text, word, (size_t)(next - word));
+            any += found;
+            free(text);
+        }
+        char name[64];
+        snprintf(name, sizeof name, "%s: %.*s", whose, (int)(next - word), word);
+        print_mean(log, name, x, any);
+    }
+}
+
+// A policy beside its reference, both answering the same validation prompts.
+static void command_eval(const Options *o) {
+    enum { POLICY, REF, ROWS = 64 };
+    require("-m MODEL", o->model);
+    require("--ref MODEL", o->ref);
+    require("--task NAME", o->task);
+    GPT g[2] = {gpt_load(o->model, 0, 0), {.head = 0}};
+    Run run = {.o = o, .world = world_new(story_task(o->task), g[POLICY].c.maxT, o->data)};
+    const World *w = &run.world;
+    int n = o->n, T = w->T;
+    fit_vocabulary(o->model, &g[POLICY], o->data, &w->t);
+    g[REF] = load_beside(o->ref, o->data, T, &w->t);
+    if (o->rm) { load_reward_model(&run, ROWS); }
+    if ((double)n * T > INT_MAX) { stop(2, "-n %d is too large", n); }
+    Batch prompts = batch_new(n, n * MAX_PROMPT, 1), b[2];
+    Acts a[2];
+    for (int k = 0; k < 2; k++) {
+        b[k] = batch_new(n, n * T, 1);
+        a[k] = acts_new(&g[k], ROWS, T, 0);
+        run.sampler = sampler_new(g[k].c, n, T);
+        sample_rows(&run, &g[k], &w->val, &prompts, n, 1, 4 + (uint64_t)k, &b[k]);
+    }
+    Batch *y = &b[POLICY];
+    gpt_forward(&g[POLICY], &a[POLICY], y, y->logp, NULL);
+    gpt_forward(&g[REF], &a[REF], y, y->ref_logp, NULL);
+    if (o->rm) { proxy_rewards(&run, y, y->reward); }
+    double *x = alloc((size_t)n, sizeof *x, "scores");
+    Output log = csv_open(o->log, "quantity,mean,standard_error,n");
+    printf("%d prompts: mean +- standard error\n", n);
+    static const char *const names[] = {"gold reward", "proxy reward", "KL to the reference",
+                                        "entropy", "distinct", "tokens in a response"};
+    for (int k = 0; k < N_MEASURES; k++) {
+        for (int r = 0; r < n; r++) { x[r] = measure(&run, y, r, k); }
+        if (k != PROXY || o->rm) { print_mean(&log, names[k], x, n); }
+    }
+    gold_rewards(w, y, y->reward);
+    gold_rewards(w, &b[REF], b[REF].reward);
+    for (int r = 0; r < n; r++) {
+        double gap = y->reward[r] - b[REF].reward[r];
+        x[r] = gap > 0 ? 1 : gap < 0 ? 0 : 0.5;
+    }
+    print_mean(&log, "gold reward (reference)", b[REF].reward, n);
+    print_mean(&log, "win rate (ties half)", x, n);
+    if (o->count) {
+        print_counts(&log, "policy", y, &w->t, o->count);
+        print_counts(&log, "reference", &b[REF], &w->t, o->count);
+    }
+    output_close(&log);
 }
 
 // The study of section 11: each way at its best of many learning rates.
@@ -2640,8 +3411,18 @@ static void command_info(const Options *o) {
                    c.doc[c.n_docs], names[i], c.n_docs, longest[0], longest[1]);
         }
         fclose(in.f);
+    } else if ((magic & 0xff) == '{') {
+        World w = {.T = 1 << 16, .t = tokenizer_load(o->data)};
+        Batch b = pairs_read(&w, o->file, NULL);
+        int longest = 0;
+        for (int r = 0; r < b.n_rows; r++) {
+            int n = b.row[r + 1] - b.row[r];
+            longest = n > longest ? n : longest;
+        }
+        printf("%s: %d preference pairs, rows of up to %d tokens\n", o->file, b.n_rows / 2,
+               longest);
     } else {
-        stop(1, "%s: neither a model nor a tokenizer (it begins with %d)", o->file, magic);
+        stop(1, "%s: no model, tokenizer or pairs (it begins with %d)", o->file, magic);
     }
 }
 
@@ -2653,7 +3434,10 @@ static const struct {
     const char *help;
 } COMMANDS[] = {
     {"sft", command_sft, "train a model on stories: the reference policy"},
+    {"pairs", command_pairs, "preference pairs, sampled and labelled by a task's truth"},
+    {"rm", command_rm, "train a reward model on pairs"},
     {"tune", command_tune, "preference fine-tuning: any method, any task"},
+    {"eval", command_eval, "a tuned policy beside its reference"},
     {"kl", command_kl, "forward against reverse KL on a few bins"},
     {"sample", command_sample, "continue a text"},
     {"score", command_score, "log-probability of each token of a text"},
@@ -2693,11 +3477,11 @@ static void command_help(const Options *o) {
     if (!strcmp(o->file, "tune")) {
         printf("\ntasks\n");
         for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
-        printf("\nmethods%64s --lr on-policy reuse  negative gradient\n", "");
+        printf("\nmethods%55s --lr: bandit stories on-policy reuse  negative gradient\n", "");
         for (int i = 0; i < N_METHODS; i++) {
             const Method *m = &METHODS[i];
-            printf("  %-10s %-56s %7g %-9s %-6s %s\n", m->name, m->help, m->lr[0], m->on_policy,
-                   m->reuse, m->negative);
+            printf("  %-10s %-56s %7g %7g %-9s %-6s %s\n", m->name, m->help, m->lr[0], m->lr[1],
+                   m->on_policy, m->reuse, m->negative);
         }
     }
 }

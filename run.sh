@@ -1,16 +1,18 @@
 #!/bin/sh
 # Reproduces the experiments into out/. Needs nothing but a C compiler and make.
 #
-#   ./run.sh                the story model, the bandit's core (C1, C2, C5 to C7), kl (C8)
-#   ./run.sh bandit kl      every claim, C1 to C8
-#   ./run.sh full           the story model, bandit and kl, with 5 seeds
-#   ./run.sh sweep          every method over learning rates, on seeds that no claim uses
+#   ./run.sh                the story model, the core of both halves (C1, C2, C5 to C7, L1), kl (C8)
+#   ./run.sh bandit kl      every claim on the bandit, C1 to C8
+#   ./run.sh lm             every claim on stories, L1 to L6
+#   ./run.sh full           all of this, with 5 seeds
+#   ./run.sh sweep          bandit: every method over learning rates, on seeds that no claim uses
+#   ./run.sh sweep-lm       the same on stories
 #   ./run.sh list [WORD]    print the commands of all this, one a line, and run nothing
 #   ... --seeds N           seeds 1..N (sweep: 101..100+N)
 #
 # Runs go one to a core. What is there already is not run again, so a run.sh that was stopped
-# continues where it was. For a cluster: `list` prints simple commands for this directory. Those of
-# `sft --task bandit` train the references that `-m` names: let them end before you start the rest.
+# continues where it was. For a cluster: `list` prints simple commands for this directory; a line
+# that says `# wait` stands before those that read what the lines above it write.
 
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -31,22 +33,30 @@ reference_lines() {  # the policy that every run of seed $1 starts from
 
 # tune BUILD METHOD TASK SEED [OPTIONS that differ from the defaults]: one training run. Its name
 # says all of this, so claims that need the same run print the same line, and it runs once.
+# BUILD: on; off; pairs, which is off with a file of preference pairs for data.
+judge=''  # stories: the reward model, if not the task's own
 tune() {
     build=$1 method=$2 task=$3 seed=$4
     shift 4
     name=${build}_${method}_$task$(printf %s "$*" | sed 's/ *--/_/g; s/ //g')
-    program=./pref dir=out/bandit every=50 hist=
-    [ "$build" = off ] || program=./pref_onpolicy
+    program=./pref dir=out/bandit every=50 hist= save= from="-m out/bandit/ref_s$seed.bin"
+    [ "$build" != on ] || program=./pref_onpolicy
+    case $task in min | mode | skew)
+        dir=out/lm every=8 from="-m out/sft.bin --rm out/lm/rm_${judge:-$task}_s$seed.bin"
+        [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.jsonl"
+    esac
     case $name in
+        *_mode | *_mode_kl*) save=" -o out/lm/${name}_s$seed.bin" ;;  # L6 looks at them once more
         *_steps*) every=$((${name##*_steps} / 20)) ;;
         *_lr*) dir=out/sweep every=1000 ;;                  # only the end counts
         *_dpo_r1 | *_dpo_r1_neg0) every=10 ;;               # C6 asks when a reward was reached
     esac
+    name=$name${judge:+_$judge}
     case $name/$seed in                                     # where did the mass go?
         off_dpo_r?/1 | off_bon_r?/1 | on_dpo_r?/1) hist=" --hist $dir/${name}_s$seed.hist.csv" ;;
     esac
     echo "$one $program tune --method $method --task $task" \
-        "-m out/bandit/ref_s$seed.bin --seed $seed${*:+ $*} --eval-every $every" \
+        "$from --seed $seed${*:+ $*} --eval-every $every$save" \
         "--log $dir/${name}_s$seed.csv$hist > $dir/${name}_s$seed.txt"
 }
 
@@ -77,6 +87,77 @@ bandit_lines() {  # all claims on the bandit, on seed $1
     done
 }
 
+# Stories: what comes before tuning. Pairs, then a reward model for each file of them.
+pair_lines() {
+    for task in $2; do
+        file=out/lm/${task}_s$1
+        echo "$one ./pref pairs -m out/sft.bin --task $task --seed $1 -o $file.jsonl > $file.txt"
+    done
+}
+
+noisy_pair_lines() {  # L5: three sets of 80 pairs, their labels drawn
+    for k in 1 2 3; do
+        file=out/lm/noisy${k}_s$1
+        echo "$one ./pref pairs -m out/sft.bin --task mode -n 80 --label-noise 0.3" \
+            "--seed $((1000 * k + $1)) -o $file.jsonl > $file.txt"
+    done
+}
+
+rm_lines() {
+    for name in $2; do
+        file=out/lm/rm_${name}_s$1
+        echo "$one ./pref rm -m out/sft.bin --pairs out/lm/${name}_s$1.jsonl --seed $1" \
+            "-o $file.bin > $file.txt"
+    done
+}
+
+lm_core_lines() {  # L1 on seed $1, on the tasks $2
+    for task in $2; do
+        for method in rwr bon dpo reinforce ppo; do
+            tune off $method "$task" "$1"
+            tune on $method "$task" "$1"
+        done
+    done
+}
+
+lm_lines() {  # all claims on stories, on seed $1
+    lm_core_lines "$1" "min mode skew"
+    for task in min mode skew; do
+        for method in dpo ipo pref-ft; do tune pairs $method $task "$1"; done
+    done
+    for task in min mode; do tune pairs rwr $task "$1"; done  # L3
+    for method in ppo rwr bon; do                             # L2
+        for collect in 40 160; do tune on $method min "$1" --collect $collect; done
+        for reuse in 1 4 8; do tune on $method min "$1" --reuse $reuse; done
+    done
+    for judge in noisy1 noisy2 noisy3; do                     # L5
+        for method in ppo dpo; do tune on $method mode "$1" --steps 160; done
+    done
+    judge=''
+    for method in rwr bon dpo reinforce ppo; do tune on $method mode "$1" --kl 0.1; done
+}
+
+count_lines() {  # L6 on seed $1: dogs and cats; of the reference too, which has no reason to drift
+    log=out/lm/reference_s$1.eval
+    echo "$one ./pref eval -m out/sft.bin --ref out/sft.bin --task mode -n 2000 --count dog,cat" \
+        "--seed $1 --log $log.csv > $log.txt"
+    lm_lines "$1" | sed -n 's/.* -o \(.*\)\.bin .*/\1/p' | while read -r name; do
+        echo "$one ./pref eval -m $name.bin --ref out/sft.bin --task mode -n 2000" \
+            "--count dog,cat --seed $1 --log $name.eval.csv > $name.eval.txt"
+    done
+}
+
+sweep_lm_lines() {
+    for lr in 1e-4 3e-4 1e-3; do
+        for task in min mode; do
+            for method in rwr bon dpo reinforce ppo; do
+                for build in off on; do tune $build $method $task "$1" --lr $lr; done
+            done
+            for method in pref-ft dpo ipo; do tune pairs $method $task "$1" --lr $lr; done
+        done
+    done
+}
+
 sweep_lines() {
     for lr in 1e-4 3e-4 1e-3 3e-3 1e-2; do
         for method in sft pref-ft bon rwr reinforce ppo dpo ipo; do
@@ -87,10 +168,10 @@ sweep_lines() {
     done
 }
 
-each_seed() {  # $1: what prints the lines of a seed; $2: the first seed
+each_seed() {  # $1: what prints the lines of a seed; $2: the first seed; $3: an argument for it
     s=$2
     while [ "$s" -lt $(($2 + seeds)) ]; do
-        $1 "$s"
+        $1 "$s" "${3-}"
         s=$((s + 1))
     done
 }
@@ -103,8 +184,17 @@ phase_lines() {
             first/kl) echo "$one ./pref kl --log out/kl.csv > out/kl.txt" ;;
             first/core | first/bandit) each_seed reference_lines 1 ;;
             first/sweep) each_seed reference_lines 101 ;;
-            rest/core | rest/bandit) each_seed ${word}_lines 1 ;;
+            first/lm_core) each_seed pair_lines 1 "mode min" ;;
+            first/lm) each_seed pair_lines 1 "skew mode min"; each_seed noisy_pair_lines 1 ;;
+            first/sweep-lm) each_seed pair_lines 101 "mode min" ;;
+            second/lm_core) each_seed rm_lines 1 "mode min" ;;
+            second/lm) each_seed rm_lines 1 "mode min skew noisy1 noisy2 noisy3" ;;
+            second/sweep-lm) each_seed rm_lines 101 "mode min" ;;
+            rest/core | rest/bandit | rest/lm) each_seed ${word}_lines 1 ;;
+            rest/lm_core) each_seed lm_core_lines 1 "mode min" ;;
             rest/sweep) each_seed sweep_lines 101 ;;
+            rest/sweep-lm) each_seed sweep_lm_lines 101 ;;
+            last/lm) each_seed count_lines 1 ;;
         esac
     done | awk '!seen[$0]++'
 }
@@ -185,27 +275,31 @@ words='' seeds='' list=''
 while [ $# -gt 0 ]; do
     case $1 in
         bandit | kl | sweep) words="$words $1" ;;
-        full) words="$words story bandit kl" seeds=${seeds:-5} ;;
+        lm | sweep-lm) words="$words story $1" ;;
+        full) words="$words story bandit kl lm" seeds=${seeds:-5} ;;
         list) list=yes ;;
         --seeds)
             case ${2-} in '' | 0* | *[!0-9]*) usage_error "--seeds: expected a number" ;; esac
             seeds=$2
             shift ;;
         -h | --help | help) sed -n '2,/^$/s/^# \{0,1\}//p' run.sh; exit ;;
-        *) usage_error "unknown word '$1'; there are bandit, kl, sweep, full, list" ;;
+        *) usage_error "unknown word '$1'; there are bandit, kl, lm, full, sweep, sweep-lm, list" ;;
     esac
     shift
 done
-words=${words:-story core kl} seeds=${seeds:-1}
+words=${words:-story core kl lm_core} seeds=${seeds:-1}
 
 if [ -n "$list" ]; then
-    echo "mkdir -p out/bandit out/sweep"
-    for phase in story first rest; do phase_lines $phase; done
+    echo "mkdir -p out/bandit out/lm out/sweep"
+    for phase in story first second rest last; do
+        lines=$(phase_lines $phase)
+        [ -z "$lines" ] || printf '# wait\n%s\n' "$lines"
+    done
     exit
 fi
 
 export state="out/.run$$"
-mkdir -p out/bandit out/sweep "$state/running" || exit 1
+mkdir -p out/bandit out/lm out/sweep "$state/running" || exit 1
 trap 'rm -rf "$state"' EXIT
 xargs=''
 trap stop_all INT TERM HUP
@@ -217,18 +311,20 @@ if ! make -j 2 > "$state/make" 2>&1 || ! make dev/report LDLIBS=-lm >> "$state/m
     exit 1
 fi
 run_phase story 1 "training the story model, about a minute"
-run_phase first "$cores" "the bandit's reference policies, and kl"
+run_phase first "$cores" "the bandit's reference policies, kl, preference pairs"
+run_phase second "$cores" "reward models"
 run_phase rest "$cores" "runs"
+run_phase last "$cores" "evaluations"
 
 for word in $words; do
     case $word in
         story) ./pref sample -m out/sft.bin -p "Once upon a time" -n 3 ;;
         kl) cat out/kl.txt ;;
-        sweep) dev/report --sweep out ;;
+        sweep*) dev/report --$word out ;;
     esac
 done
 status=0
-case $words in *core* | *bandit* | *kl*) dev/report out || status=1 ;; esac
+case $words in *core* | *bandit* | *kl* | *lm) dev/report out || status=1 ;; esac
 if [ -e "$state/failed" ]; then
     cat "$state/failed" >&2
     status=1

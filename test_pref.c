@@ -459,7 +459,7 @@ static void test_threads(void) {
         for (int step = 1; step <= 3; step++) {
             rollout(&g, &s, &start, 150, &how, &out);
             gpt_forward(&g, &a, &out, out.logp, NULL);
-            mean_nll(&out);
+            loss_tokens(&out, NULL);
             gpt_backward(&g, &a, &out, out.dlogp, NULL);
             adamw(&g, 1e-2, 1, step);
         }
@@ -548,9 +548,8 @@ static void test_losses(void) {
         for (int i = 0; i < b.n_tokens; i++) { down += d[i] > 0; }
         check((down > 0) == (strcmp(METHODS[m].negative, "no") != 0),
               "%s pushes %d tokens down", METHODS[m].name, down);
-        Run tuning = {.o = &o, .method = &METHODS[m]};
         o.neg = 0;
-        weigh(&tuning, &b);
+        weigh(&b, METHODS[m].loss, &o);
         for (int i = 0; i < b.n_tokens; i++) {
             check(b.dlogp[i] <= 0 && (d[i] > 0 || b.dlogp[i] == d[i]),
                   "--neg 0: nothing is pushed down");
@@ -577,7 +576,7 @@ static void test_advantages(void) {
     Batch b = batch_new(6, 12, 3);
     const double reward[] = {1, 2, 6, 4, 4, 4}, loo[] = {-3, -1.5, 4.5, 0, 0, 0};
     const double group[] = {-0.75592895, -0.37796447, 1.13389342, 0, 0, 0};
-    for (int r = 0; r < 6; r++) { batch_add(&b, (int[]){0, 1}, 2, 1); }
+    for (int r = 0; r < 6; r++) { batch_add(&b, (int[]){0, 60 + r}, 2, 1); }
     memcpy(b.reward, reward, sizeof reward);
     for (int kind = NO_BASELINE; kind <= GROUP_BASELINE; kind++) {
         advantages(&b, kind);
@@ -592,10 +591,59 @@ static void test_advantages(void) {
     check(b.n_pairs == 3 && b.pair[0].won == 1 && b.pair[0].lost == 0 && b.pair[2].won == 2,
           "pairs");
     Options o = LOSS_OPTIONS;
-    Run tuning = {.o = &o, .method = method("bon"), .data = b};
-    near(imitation_bound(&tuning), 5, 1e-6, "what imitation of the best earns");
-    tuning.method = method("sft");
-    near(imitation_bound(&tuning), 3.5, 1e-6, "what imitation of all earns");
+    Run tuning = {.o = &o, .world = {.task = &TASKS[0]}, .loss = loss_bon, .data = b};
+    double r1[6], all = 0;
+    gold_rewards(&tuning.world, &b, r1);
+    near(r1[2], exp(-0.64), 1e-12, "R1 of token 62");
+    near(imitation_bound(&tuning), (r1[2] + r1[3]) / 2, 1e-6, "what imitation of the best earns");
+    tuning.loss = loss_sft;
+    for (int r = 0; r < 6; r++) { all += r1[r] / 6; }
+    near(imitation_bound(&tuning), all, 1e-6, "what imitation of all earns");
+}
+
+// The reward model's loss, the value head's, and GAE, against dev/oracle.py.
+static void test_heads(void) {
+    double tolerance = is_double() ? 1e-12 : 1e-6, mean = 0, std = 0;
+    const double score[] = {0.3, -0.2, 1.1, 0.9};
+    Options o = LOSS_OPTIONS;
+    int at[12];
+    Batch b = loss_batch(at);
+    for (int r = 0; r < 4; r++) { b.value[b.row[r + 1] - 1] = (real)score[r]; }
+    near(weigh(&b, loss_bradley_terry, &o), ORACLE_BT, tolerance, "Bradley-Terry");
+    for (int r = 0; r < 4; r++) {
+        near((double)b.dvalue[b.row[r + 1] - 1], ORACLE_BT_D[r], tolerance, "Bradley-Terry");
+    }
+    // one response of 5 tokens: reward 1 at its end, and 0.2 for straying from the reference at 3
+    b = batch_new(1, 6, 1);
+    batch_add(&b, (int[6]){0}, 6, 1);
+    const double value[] = {0.5, 0.4, 0.6, 0.3, 0.8};
+    for (int t = 0; t < 5; t++) { b.old_value[t] = (real)value[t]; }
+    b.old_logp[3] = -1;
+    b.ref_logp[3] = (real)-0.8;
+    b.reward[0] = 1;
+    gae(&b, 0.95, 1);
+    for (int t = 0; t < 5; t++) { mean += ORACLE_GAE[t] / 5; }
+    for (int t = 0; t < 5; t++) { std += pow(ORACLE_GAE[t] - mean, 2) / 5; }
+    for (int t = 0; t < 5; t++) {
+        near((double)b.returns[t + 1], ORACLE_RETURNS[t], tolerance, "returns");
+        near((double)b.advantage[t + 1], (ORACLE_GAE[t] - mean) / sqrt(std), 1e-6, "GAE");
+    }
+    const struct { double v, old, target; } cases[] = {
+        {0.5, 0.4, 1}, {0.9, 0.4, 0}, {-0.1, 0.4, 0.3}, {0.9, 0.4, 1}};
+    for (int k = 0; k < 2; k++) {  // the first three, then the last, where the clip is the larger
+        batch_clear(&b);
+        batch_add(&b, (int[4]){0}, k ? 2 : 4, 1);
+        for (int t = 0; t < (k ? 1 : 3); t++) {
+            b.value[t] = (real)cases[3 * k + t].v;
+            b.old_value[t] = (real)cases[3 * k + t].old;
+            b.returns[t + 1] = (real)cases[3 * k + t].target;
+        }
+        near(loss_value(&b) / 0.1, k ? ORACLE_VLOSS_CUT : 3 * ORACLE_VLOSS, tolerance, "value");
+        for (int t = 0; t < (k ? 1 : 3); t++) {
+            near((double)b.dvalue[t] / 0.1, k ? ORACLE_VLOSS_CUT_D[t] : 3 * ORACLE_VLOSS_D[t],
+                 10 * tolerance, "dvalue");
+        }
+    }
 }
 
 // A policy one can enumerate: 4 tokens, responses of 2, so 16 responses; logits (4) of the first
@@ -728,6 +776,40 @@ static void test_ipo_optimum(void) {
     }
 }
 
+// The KL of samples, as evaluation estimates it, against its exact value: 4 tokens, responses of 2.
+static void test_kl_estimate(void) {
+    Config c = {3, 4, 1, 1, 8, 4};
+    GPT g[2];
+    for (int k = 0; k < 2; k++) {
+        g[k] = gpt_new(c, 0, 0);
+        gpt_init(&g[k], (uint64_t)k + 5);
+        for (size_t i = 0; i < g[k].tensor[WTE].size; i++) { g[k].params[i] *= 20; }
+        gpt_pack(&g[k]);
+    }
+    Batch b = batch_new(20000, 60000, 1), prompt = batch_new(1, 1, 1);
+    Acts a = acts_new(&g[0], 64, 3, 0);
+    for (int y = 0; y < WAYS; y++) { batch_add(&b, (int[]){1, y / 4, y % 4}, 3, 1); }
+    gpt_forward(&g[0], &a, &b, b.logp, NULL);
+    gpt_forward(&g[1], &a, &b, b.ref_logp, NULL);
+    double exact = 0, squares = 0, estimate = 0, n = 20000;
+    for (int y = 0; y < WAYS; y++) {
+        double p = exp(response_sum(&b, b.logp, y)), h = logratio(&b, y);
+        exact += p * h;
+        squares += p * h * h;
+    }
+    batch_add(&prompt, (int[]){1}, 1, 1);
+    Sampler s = sampler_new(c, (int)n, 3);
+    Sampling how = {.T = 3, .eot = -1, .temperature = 1, .seed = 3};
+    rollout(&g[0], &s, &prompt, (int)n, &how, &b);
+    gpt_forward(&g[0], &a, &b, b.logp, NULL);
+    gpt_forward(&g[1], &a, &b, b.ref_logp, NULL);
+    for (int r = 0; r < b.n_rows; r++) { estimate += logratio(&b, r) / n; }
+    double error = sqrt((squares - exact * exact) / n);
+    check(exact > 0.02, "the two policies differ: KL %g", exact);
+    check(fabs(estimate - exact) < 4 * error, "KL %g, its estimate %g +- %g", exact, estimate,
+          error);
+}
+
 // --- tasks, and section 11 -----------------------------------------------------------------------
 
 static void test_bandit(void) {
@@ -736,7 +818,7 @@ static void test_bandit(void) {
     for (int i = 0; i < BANDIT_TOKENS; i++) {
         total += p[i];
         entropy -= 9 * p[i] * log(p[i]);
-        for (int k = 0; k < 2; k++) { r[k] += p[i] * task_reward(&TASKS[k], &i, 1); }
+        for (int k = 0; k < 2; k++) { r[k] += p[i] * truth(&(World){.task = &TASKS[k]}, &i, 1); }
     }
     near(total, 1, 1e-12, "the bandit's data sums to 1");
     near(p[16], 0.0268, 5e-5, "p of token 16");
@@ -745,7 +827,8 @@ static void test_bandit(void) {
     near(r[0], 0.0390, 5e-5, "E[R1] under the data");
     near(r[1], 0.3772, 5e-5, "E[R2] under the data");
     near(entropy, 37.06, 5e-3, "entropy of 9 tokens");
-    near(task_reward(&TASKS[0], (int[]){70, 60, 90}, 3), (1 + exp(-1) + exp(-4)) / 3, 1e-12, "R1");
+    near(truth(&(World){.task = &TASKS[0]}, (int[]){70, 60, 90}, 3), (1 + exp(-1) + exp(-4)) / 3,
+         1e-12, "R1");
     int seen[BANDIT_TOKENS] = {0}, n = 40000;
     Batch b = batch_new(1, 10, 1);
     Rng rng = rng_stream(1, 't', 0);
@@ -778,6 +861,46 @@ static void test_kl_gradients(void) {
             }
             near((side[0] - side[1]) / (2 * h), d[i], 1e-8, "gradient of the KL");
         }
+    }
+}
+
+// The truth about stories depends on their lengths.
+static void test_story_tasks(void) {
+    const Task *tasks[] = {&TASKS[2], &TASKS[3], &TASKS[4]};
+    World w = world_new(tasks[0], 128, "tinystories_tok.bin");
+    int *y = alloc(200, sizeof(int), "a response"), count[128] = {0}, most = 0, prompts = 0;
+    check(w.longest == 103 && w.mode >= 40 && w.mode <= 60, "mode %d, longest %d", w.mode,
+          w.longest);
+    for (int d = 0; d < w.train.n_docs; d++) { count[story_rest(&w, &w.train, d)]++; }
+    for (int l = 5; l < 99; l++) {  // the mode is where a window of 9 holds most
+        int near_l = 0;
+        for (int i = l - 4; i <= l + 4; i++) { near_l += count[i]; }
+        if (near_l > most) {
+            most = near_l;
+            prompts = l;
+        }
+    }
+    check(w.mode == prompts, "the mode of lengths is %d, not %d", prompts, w.mode);
+    for (int l = 1; l <= 120; l++) {
+        double expected[] = {l <= 103 ? 1 - (l - 1) / 102.0 : 0, exp(-pow((l - w.mode) / 10.0, 2)),
+                             l <= 103 ? 1 - (l - 1) / 102.0 : 0};
+        for (int k = 0; k < 3; k++) {
+            w.task = tasks[k];
+            y[l - 1] = w.t.eot;
+            near(truth(&w, y, l), expected[k], 1e-12, w.task->name);
+            y[l - 1] = 1;
+            check(truth(&w, y, l) == 0, "a response that was cut earns nothing");
+        }
+    }
+    Rng r = rng_stream(1, 'p', 0);
+    Batch b = batch_new(500, 500 * MAX_PROMPT, 1);
+    for (int i = 0; i < 500; i++) { batch_add_prompt(&b, &w, &w.val, &r); }
+    for (int i = 0; i < 500; i++) {
+        char *text = tokens_text(&w.t, b.token + b.row[i], b.row[i + 1] - b.row[i]);
+        size_t n = strcspn(text, ".!?");
+        check(b.token[b.row[i]] == w.t.eot && text[n] && strlen(text) <= n + 2,
+              "a prompt is one sentence: '%s'", text);
+        free(text);
     }
 }
 
@@ -890,7 +1013,7 @@ static void test_checkpoint(void) {
     spill(bad, data, n + 1);
     fails(1, "header promises", "info %s", bad);
     const struct { int at; int32_t value; const char *says;
-    } wrong[] = {{0, 20240327, "neither"},   {1, 5, "not a model"},      {2, -1, "impossible"},
+    } wrong[] = {{0, 20240327, "no model"},   {1, 5, "not a model"},      {2, -1, "impossible"},
                  {2, 1 << 30, "impossible"}, {3, 0, "impossible"},       {3, 1 << 30, "impossible"},
                  {4, 0, "impossible"},       {4, INT_MAX, "impossible"}, {5, 3, "impossible"},
                  {5, -8, "impossible"},      {6, INT_MAX, "impossible"}, {6, 16, "promises"},
@@ -1043,6 +1166,55 @@ static void test_stories_file(void) {
     }
 }
 
+// One line of pairs: what json_pair makes of a copy of it; its texts are the caller's to free.
+static const char *read_pair(const char *line, char *text[3], double number[2]) {
+    char *copy = alloc(strlen(line) + 1, 1, "a line");
+    strcpy(copy, line);
+    number[0] = number[1] = NAN;
+    return json_pair(copy, text, number);
+}
+
+static void test_json(void) {
+    char *text[3];
+    double number[2];
+    const char *wrong = read_pair(
+        " {\"other\": [1, {\"a}\": \"]\"}, null], \"prompt\":\"a\\\"b\\\\\\/\", "
+        "\"score_chosen\" : -1.5e-1, \"chosen\": \"\\u00e9\\ud83d\\ude00\\n\\t\", "
+        "\"score_rejected\": null, \"rejected\":\"\", \"x\": true }\r\n", text, number);
+    check(!wrong, "a good line: %s", wrong);
+    check(!strcmp(text[0], "a\"b\\/"), "escapes: %s", text[0]);
+    check(!strcmp(text[1], "\xc3\xa9\xf0\x9f\x98\x80\n\t"), "Unicode: %s", text[1]);
+    check(!*text[2] && number[0] == -0.15 && isnan(number[1]), "empty field, numbers");
+    const char *good = "{\"prompt\": \"p\", \"chosen\": \"c\", \"rejected\": \"r\"}";
+    check(!read_pair(good, text, number), "the shortest line");
+    char line[128];
+    for (size_t n = 0; n < strlen(good); n++) {  // cut anywhere, it is broken
+        memcpy(line, good, n);
+        line[n] = 0;
+        check(read_pair(line, text, number) != NULL, "a line cut after %zu bytes", n);
+    }
+    const char *bad[] = {
+        "[]", "{}", "{\"prompt\": \"p\", \"chosen\": \"c\"}", "{\"prompt\": 1}",
+        "{\"prompt\" \"p\"}", "{prompt: \"p\"}", "{\"a\": }", "{\"a\": 1,}", "{\"a\": \"\\q\"}",
+        "{\"a\": \"\\u12g4\"}", "{\"a\": \"\\ud800\"}", "{\"a\": \"\\udc00\"}",
+        "{\"a\": \"\\u0000\"}",
+        "{\"a\": \"\xff\"}", "{\"a\": \"\xc0\x80\"}", "{\"a\": \"\xed\xa0\x80\"}",
+        "{\"a\": \"\xf5\x80\x80\x80\"}", "{\"a\": \"\xe2\x82\"}", "{\"a\": \"\t\"}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        check(read_pair(bad[i], text, number) != NULL, "taken for good: %s", bad[i]);
+    }
+    snprintf(line, sizeof line, "%s x", good);
+    check(read_pair(line, text, number) != NULL, "something after the object");
+    Rng r = rng_stream(3, 'j', 0);
+    for (int i = 0; i < 20000; i++) {  // broken in one place: an answer, never a crash
+        snprintf(line, sizeof line, "{\"prompt\": \"\\u00e9\", \"chosen\": [\"c\"], \"x\": {}}");
+        line[rng_below(&r, (int)strlen(line))] = (char)(1 + rng_below(&r, 255));
+        char *copy = strdup(line);
+        json_pair(copy, text, number);
+        free(copy);
+    }
+}
+
 static void test_commands(void) {
     const char *model = in_scratch("tiny.bin"), *log = in_scratch("log.csv"),
                *ids = in_scratch("ids");
@@ -1183,6 +1355,93 @@ static void test_builds(void) {
     check(!strncmp(text, "step,0,1,2,", 11), "the histogram's columns");
 }
 
+// Pairs, reward model and policies of stories, end to end with a small model; wrong input.
+static void test_story_tuning(void) {
+    const char *m = in_scratch("story.bin"), *f = in_scratch("min.jsonl"),
+               *rm = in_scratch("rm.bin"), *p = in_scratch("policy.bin"),
+               *bad = in_scratch("bad.jsonl");
+    works("sft --steps 150 --batch 16 -L 1 -H 2 -C 32 -T 128 --lr 0.01 -o %s", m);
+    works("pairs -m %s --task min -n 200 -o %s", m, f);
+    works("pairs -m %s --task skew -n 20 -o %s", m, in_scratch("skew.jsonl"));
+    works("pairs -m %s --task mode -n 20 --label-noise 0.3 -o %s", m, in_scratch("noisy.jsonl"));
+    char *text;
+    slurp(f, &text);
+    int lines = 0;
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1, lines++) {
+        char *part[3];
+        double score[2] = {0, 0};
+        *end = 0;
+        check(!json_pair(line, part, score) && score[0] > score[1], "pair %d", lines);
+    }
+    check(lines == 200, "%d pairs", lines);
+    works("info %s", f);
+    works("rm -m %s --pairs %s -o %s --steps 60 --batch 16 --log %s", m, f, rm,
+          in_scratch("rm.csv"));
+    slurp(in_scratch("stdout"), &text);
+    char *at = strstr(text, "accuracy on the held-out pairs ");
+    check(at && atof(at + 31) >= 0.8, "the reward model: %s", text);
+    const char *tune = "--task min --steps 6 --batch 4 -n 4 --eval-every 3";
+    for (int k = 0; k < N_METHODS; k++) {
+        works("tune --method %s %s -m %s --rm %s -o %s", METHODS[k].name, tune, m, rm, p);
+    }
+    works("tune --method ppo --baseline value --kl 0.05 %s -m %s --rm %s -o %s", tune, m, rm, p);
+    works("eval -m %s --ref %s --task min --rm %s -n 40 --count dog,cat", p, m, rm);
+    slurp(in_scratch("stdout"), &text);
+    check(strstr(text, "gold reward") && strstr(text, "win rate")
+          && strstr(text, "reference: cat "), "eval: %s", text);
+    if (!is_double()) {  // ./pref and ./pref_onpolicy are the float builds
+        const char *common = "--task min --steps 24 --batch 4 -n 8 --lr 1e-3 --eval-every 12";
+        const char *d = run.directory;
+        for (int k = 0; k < 2; k++) {
+            shell("./pref tune --method dpo %s -m %s %s %s --log %s/pairs%d.csv > %s/out", common,
+                  m, k ? "--pairs" : "--rm", k ? f : rm, d, k, d);
+        }
+        shell("./pref_onpolicy tune --method dpo %s -m %s --rm %s --collect 48 --log %s/all.csv "
+              "> %s/out", common, m, rm, d, d);
+        same_log("pairs0.csv", "all.csv", "stories: one collection is fixed data");
+        shell("./pref_onpolicy tune --method ppo %s -m %s --rm %s --log %s/on.csv > %s/out",
+              common, m, rm, d, d);
+        shell("./pref tune --method ppo %s -m %s --rm %s --log %s/off.csv > %s/out", common, m, rm,
+              d, d);
+        check(last_reward("on.csv") > last_reward("off.csv") + 0.05,
+              "stories: fresh data %g, fixed data %g", last_reward("on.csv"),
+              last_reward("off.csv"));
+        check(last_reward("pairs1.csv") > 0, "dpo on a file of pairs");
+    }
+    fails(2, "--task r1", "pairs -m %s --task r1 -o %s", m, bad);
+    fails(2, "--task r2", "eval -m %s --ref %s --task r2", m, m);
+    fails(2, "needs a reward model", "tune --method dpo --task min -m %s", m);
+    fails(2, "-m MODEL is needed", "tune --method dpo --task min --rm %s", rm);
+    fails(2, "not bandits", "tune --method dpo --task r1 --rm %s", rm);
+    fails(2, "--baseline value is for", "tune --method dpo --baseline value --task r1");
+    fails(1, "no reward model", "tune --method dpo --task min -m %s --rm %s", m, m);
+    const struct { const char *line, *says; } wrong[] = {
+        {"", "holds no pairs"}, {"{\n", ":1: "}, {"\n{\"prompt\": 3}\n", ":2: "},
+        {"{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"b\"}", "are the same"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        spill(bad, wrong[i].line, strlen(wrong[i].line));
+        fails(1, wrong[i].says, "rm -m %s --pairs %s -o %s", m, bad, p);
+    }
+    const size_t lengths[] = {2000, 3 << 20};
+    for (int i = 0; i < 2; i++) {  // no room for a response; a huge line
+        char *line = alloc(lengths[i] + 100, 1, "a line");
+        size_t n = (size_t)sprintf(line, "{\"prompt\": \"");
+        for (; n < lengths[i]; n++) { line[n] = n % 5 ? 'x' : ' '; }
+        strcpy(line + n, "\", \"chosen\": \"a\", \"rejected\": \"b\"}");
+        spill(bad, line, strlen(line));
+        fails(1, i ? "longer than any context" : "the model has room for 128",
+              "rm -m %s --pairs %s -o %s", m, bad, p);
+    }
+    GPT g = gpt_new((Config){128, 20, 1, 1, 8, 20}, 1, 0);
+    gpt_save(&g, bad);
+    fails(1, "vocabulary of 20", "tune --method dpo --task min -m %s --rm %s", m, bad);
+    fails(1, "vocabulary of 20", "rm -m %s --pairs %s -o %s", bad, f, p);
+    g = gpt_new((Config){64, 512, 1, 1, 8, 512}, 1, 0);
+    gpt_save(&g, bad);
+    fails(1, "its context is 64", "tune --method dpo --task min -m %s --rm %s", m, bad);
+    fails(1, "its context is 64", "eval -m %s --ref %s --task min", m, bad);
+}
+
 static void test_tune_errors(void) {
     const char *ref = in_scratch("ref2.bin"), *tune = "tune --method dpo --task r1";
     works("sft --task bandit --len 2 -o %s", ref);
@@ -1251,10 +1510,14 @@ int main(int argc, char **argv) {
         {"threads", test_threads},
         {"losses", test_losses},
         {"advantages and pairs", test_advantages},
+        {"reward and value heads, GAE", test_heads},
         {"policy gradient is unbiased", test_unbiased},
+        {"KL of samples", test_kl_estimate},
         {"dpo's optimum", test_dpo_optimum},
         {"ipo's optimum", test_ipo_optimum},
         {"bandit", test_bandit},
+        {"stories' tasks", test_story_tasks},
+        {"JSON", test_json},
         {"gradients of the KL study", test_kl_gradients},
         {"checkpoints", test_checkpoint},
         {"tokenizer", test_tokenizer},
@@ -1263,6 +1526,7 @@ int main(int argc, char **argv) {
         {"commands, right and wrong", test_commands},
         {"sft", test_sft},
         {"fresh and fixed data", test_builds},
+        {"pairs, reward model, stories", test_story_tuning},
         {"tune, wrong input", test_tune_errors},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {

@@ -2,11 +2,13 @@
 report.c: says which of the paper's claims hold in the runs that run.sh left behind.
 
     report OUT            prints the claims table, writes OUT/report.html: the table and its plots
-    report --sweep OUT    prints the final rewards of the learning-rate sweep
+    report --sweep OUT    prints the final rewards of the bandit's learning-rate sweep
+    report --sweep-lm OUT the same for stories
 
-A run is OUT/bandit/NAME_sSEED.csv, as `pref tune --log` writes it; run.sh says how names are made.
-Whatever is there is used: a claim that lacks runs says so. Every number is computed per seed first;
-what is printed is the mean over seeds, +- its standard error where there are two seeds or more.
+A run is OUT/bandit/NAME_sSEED.csv, or OUT/lm/..., as `pref tune --log` writes it; run.sh says how
+names are made. Whatever is there is used: a claim that lacks runs says so. Every number is computed
+per seed first; what is printed is the mean over seeds, +- its standard error where there are two
+seeds or more.
 */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
@@ -25,8 +27,10 @@ static const double SOONER = 0.9;      // C6, C8: "sooner" is at most this share
 static const double LATER = 3;         // C8: "starved" is at least so many times the other's steps
 static const double NATS = 1;          // C7: the least change of a log-probability that counts
 static const double BUDGET = 10000;    // queries of a run: what is never reached counts as this
+static const double COLLAPSED = 0.5;   // L5: the share of the reference's entropy that is left
+static const double DRIFTED = 2;       // L6: times the noise floor
 
-enum { N_CLAIMS = 8 };
+enum { N_BANDIT = 8, N_CLAIMS = 14 };
 static const struct {
     const char *says, *criterion;
 } CLAIMS[N_CLAIMS] = {
@@ -48,7 +52,30 @@ static const struct {
      "dpo, ipo: margin up and chosen down, by >= 1 nat each; pref-ft: chosen, rejected up"},
     {"Reverse KL commits sooner where there is mass, and starves where there is none.",
      "reverse takes <= 0.9 x forward's steps in some case, >= 3 x in some far case"},
+    {"Stories: fresh samples beat a fixed set where the best are far away (min, skew).",
+     "(on - off)/H >= 0.05 for all five on min and, if run, skew; less on mode by >= 0.05"},
+    {"On min, fresher samples are better, and each can be used several times.",
+     "(8 prompts a collection - all at once)/H >= 0.05; (T=1 - T=8)/H < 0.05"},
+    {"From a file of pairs, a negative gradient beats imitation; most on min.",
+     "lead = (min(dpo, ipo) - max(pref-ft, rwr))/H: >= 0.05 on min, >= 0.05 less on mode"},
+    {"Dpo makes more of the same labels through a reward model and fresh samples (min).",
+     "(on-policy dpo - dpo on the file)/H >= 0.05"},
+    {"Pushed far enough, a poor reward model is fooled; without a KL term variety collapses.",
+     "(a) ppo, dpo: true reward ends >= 0.05 H below its peak, proxy no lower than there;\n"
+     "    (b) entropy ends <= 0.5 x the reference's for all five, and higher with the KL term"},
+    {"A trait that no reward mentions drifts with fresh samples; the KL term holds it.",
+     "mean |dog share - reference's| over methods: on-policy >= 2 x the noise floor, and\n"
+     "    more than with the KL term and than offline"},
 };
+
+static const char *label(int claim) {  // C1 to C8, L1 to L6
+    static char name[2][16];
+    static int i;
+    i = !i;
+    snprintf(name[i], sizeof *name, "%c%d", claim > N_BANDIT ? 'L' : 'C',
+             claim > N_BANDIT ? claim - N_BANDIT : claim);
+    return name[i];
+}
 
 // --- reading -------------------------------------------------------------------------------------
 
@@ -254,14 +281,15 @@ static void say(const char *format, ...) {
 }
 
 static const char *const VERDICTS[] = {"not run", "does not hold", "holds"};
-static int verdict[N_CLAIMS], known, holds;  // known, holds: of the claim being looked at
+static int verdict[N_CLAIMS];  // 0: not looked at; 1 + one of these
+static int known, holds;       // of the claim being looked at
 
 static void claim_begin(int claim) {
     known = holds = 1;
     figures = open_memstream(&figures_text, &figures_size);
     if (!figures) { stop("memory", strerror(errno)); }
     fputs("<section><pre>", html);
-    say("\nC%d  %s\n", claim, CLAIMS[claim - 1].says);
+    say("\n%s  %s\n", label(claim), CLAIMS[claim - 1].says);
     say("    criterion: %s\n", CLAIMS[claim - 1].criterion);
 }
 
@@ -272,8 +300,8 @@ static void need(Seeds seeds, int ok) {
 }
 
 static void claim_end(int claim, const char *caption) {
-    verdict[claim - 1] = known ? 1 + holds : 0;
-    say("    C%d: %s\n", claim, VERDICTS[verdict[claim - 1]]);
+    verdict[claim - 1] = 1 + (known ? 1 + holds : 0);
+    say("    %s: %s\n", label(claim), VERDICTS[verdict[claim - 1] - 1]);
     fclose(figures);
     fprintf(html, "</pre>\n%s<p>%s</p></section>\n", figures_text, caption);
     free(figures_text);
@@ -312,8 +340,8 @@ static void point(Line *l, double x, double y, double e) {
 
 static const char *method_color(const char *method) {  // the same in all plots
     static const char *const names[][2] = {{"bon", ORANGE}, {"dpo", BLUE}, {"rwr", "#228833"},
-        {"ppo", "#aa3377"}, {"ipo", "#33bbee"}, {"pref-ft", "#cc3311"}};
-    for (int i = 0; i < 6; i++) {
+        {"ppo", "#aa3377"}, {"ipo", "#33bbee"}, {"pref-ft", "#cc3311"}, {"reinforce", "#bbaa33"}};
+    for (int i = 0; i < 7; i++) {
         if (!strcmp(method, names[i][0])) { return names[i][1]; }
     }
     return GREY;
@@ -425,17 +453,23 @@ static void plot(const char *title, const char *x_name, const char *y_name, int 
 static const char *const METHODS[] = {"bon", "rwr", "dpo", "ppo"};  // the first three are judged
 static const char *const TASKS[] = {"r1", "r2"};
 
+// The number after `before` in what a run printed; NaN if there is none.
+static double printed(const char *run, int i, const char *before) {
+    FILE *f = fopen(text("%s/%s/%s_s%d.txt", out_dir, folder, run, first_seed + i), "r");
+    char line[256], *at;
+    double x = NAN;
+    while (f && fgets(line, sizeof line, f)) {
+        if ((at = strstr(line, before))) { x = atof(at + strlen(before)); }
+    }
+    if (f) { fclose(f); }
+    return x;
+}
+
 // The reward that imitation of a run's fixed set can earn: the run prints it.
 static Seeds imitation_bound(const char *run) {
     Seeds bound;
     for (int i = 0; i < SEEDS; i++) {
-        FILE *f = fopen(text("%s/bandit/%s_s%d.txt", out_dir, run, i + 1), "r");
-        char line[256];
-        bound.at[i] = NAN;
-        while (f && fgets(line, sizeof line, f)) {
-            sscanf(line, "imitating these samples perfectly would earn %lf", &bound.at[i]);
-        }
-        if (f) { fclose(f); }
+        bound.at[i] = printed(run, i, "perfectly would earn ");
     }
     return bound;
 }
@@ -801,33 +835,280 @@ static void histograms(void) {
           "moved under the reward, offline and with fresh samples.</p></section>\n", html);
 }
 
+// --- the claims about stories --------------------------------------------------------------------
+
+static const char *const STORY_TASKS[] = {"min", "skew", "mode"};
+static const char *const TUNED[] = {"rwr", "bon", "dpo", "reinforce", "ppo"};
+
+static void claim_l1(void) {
+    claim_begin(9);
+    say("    %-17s%-17s%-17s%-17s%-7s%s\n", "", "on-policy", "offline", "(on - off)/H", "seeds",
+        "imitation of the set can earn");
+    for (int m = 0; m < 5; m++) {
+        Seeds d[3];
+        for (int t = 0; t < 3; t++) {
+            const char *on = text("on_%s_%s", TUNED[m], STORY_TASKS[t]);
+            const char *off = text("off_%s_%s", TUNED[m], STORY_TASKS[t]);
+            d[t] = gap(on, off);
+            say("    %-5s%-12s%-17s%-17s%-17s%-7d%s\n", STORY_TASKS[t], TUNED[m],
+                show(reward(on), 3), show(reward(off), 3), show(d[t], 3), stat(d[t]).n,
+                m < 2 ? show(imitation_bound(off), 3) : "");
+        }
+        Seeds less = minus(d[0], d[2]);
+        need(d[0], mean(d[0]) >= MARGIN);
+        if (stat(d[1]).n) { need(d[1], mean(d[1]) >= MARGIN); }
+        need(less, mean(less) >= MARGIN);
+    }
+    const char *classic[] = {"dpo", "ipo", "pref-ft"};
+    for (int t = 0; t < 3; t++) {
+        for (int m = 0; m < 3; m++) {
+            Seeds r = reward(text("pairs_%s_%s", classic[m], STORY_TASKS[t]));
+            if (stat(r).n) {
+                say("    %-5s%-12s%-17s%-17s%-17s%d\n", STORY_TASKS[t], classic[m], "",
+                    show(r, 3), "on the pairs file", stat(r).n);
+            }
+        }
+    }
+    for (int t = 0; t < 3; t++) {
+        for (int m = 0; m < 5; m++) {
+            const char *name = text("%s_%s", TUNED[m], STORY_TASKS[t]);
+            curve(text("on_%s", name), "step", "gold_reward", text("%s, on-policy", TUNED[m]),
+                  method_color(TUNED[m]), '-');
+            curve(text("off_%s", name), "step", "gold_reward", text("%s, offline", TUNED[m]),
+                  method_color(TUNED[m]), ':');
+        }
+        plot(STORY_TASKS[t], "gradient steps", "true reward", 0);
+    }
+    claim_end(9, "All learn from the same reward model, and are measured by the truth. Solid: the "
+              "policy samples. Dashed: one set, sampled from the reference.");
+}
+
+static void claim_l2(void) {
+    const int collect[] = {8, 40, 160, 320}, reuse[] = {1, 2, 4, 8};
+    const char *methods[] = {"ppo", "rwr", "bon"};
+    claim_begin(10);
+    for (int axis = 0; axis < 2; axis++) {
+        say("    %-25s", axis ? "T, in 80 steps" : "prompts a collection");
+        for (int k = 0; k < 4; k++) { say("%7d", axis ? reuse[k] : collect[k]); }
+        say("  (first-last)/H\n");
+        for (int m = 0; m < 3; m++) {
+            const char *runs[4];
+            Line *l = line_new(methods[m], method_color(methods[m]), '-');
+            for (int k = 0; k < 4; k++) {
+                runs[k] = axis ? k == 1 ? text("on_%s_min", methods[m])
+                                        : text("on_%s_min_reuse%d", methods[m], reuse[k])
+                          : k == 0 ? text("on_%s_min", methods[m])
+                          : k == 3 ? text("off_%s_min", methods[m])
+                                   : text("on_%s_min_collect%d", methods[m], collect[k]);
+                Stat s = stat(reward(runs[k]));
+                point(l, axis ? reuse[k] : collect[k], s.mean, s.se);
+            }
+            Seeds d = gap(runs[0], runs[3]);
+            say("    %-10s%2d seed%-8s", methods[m], stat(d).n, stat(d).n == 1 ? "" : "s");
+            for (int k = 0; k < 4; k++) { say("%7s", number(mean(reward(runs[k])), 3)); }
+            say("  %s\n", show(d, 3));
+            need(d, axis ? mean(d) < MARGIN : mean(d) >= MARGIN);
+        }
+        plot("min", axis ? "T, uses of each sample" : "prompts a collection, of 320 in all",
+             "final true reward", 1);
+    }
+    claim_end(10, "Left: the same number of samples in fewer collections. Right: the same number "
+              "of steps on fewer samples.");
+}
+
+static void claim_l3(void) {
+    const char *methods[] = {"dpo", "ipo", "pref-ft", "rwr"};
+    const char *what[] = {"logp_chosen", "logp_rejected", "reward_margin", "kl"};
+    Seeds lead[2];
+    claim_begin(11);
+    say("    %-17s%-17s%-17s%-17s%-12s%s\n", "on the file", "reward", "log p chosen",
+        "log p rejected", "margin", "KL");
+    for (int t = 0; t < 2; t++) {
+        const char *task = t ? "mode" : "min";
+        Seeds end[4], h = headroom(text("pairs_dpo_%s", task));
+        for (int m = 0; m < 4; m++) {
+            const char *run = text("pairs_%s_%s", methods[m], task);
+            end[m] = reward(run);
+            say("    %-5s%-12s%-17s", task, methods[m], show(end[m], 3));
+            for (int w = 0; w < 4; w++) {
+                Seeds d = minus(measure(run, what[w], LAST), measure(run, what[w], FIRST));
+                say("%-*s", w < 2 ? 17 : w < 3 ? 12 : 0,
+                    stat(d).n ? text("%+.1f", mean(d)) : "not run");
+                curve(run, "step", what[w], what[w],
+                      (const char *[]){BLUE, ORANGE, GREY, "#228833"}[w], w < 2 ? '-' : ':');
+            }
+            say("\n");
+            plot(text("%s on pairs, %s", methods[m], task), "gradient steps", "nats", 0);
+        }
+        for (int i = 0; i < SEEDS; i++) {
+            double x = fmin(end[0].at[i], end[1].at[i]) - fmax(end[2].at[i], end[3].at[i]), all = 0;
+            for (int m = 0; m < 4; m++) { all += end[m].at[i]; }
+            lead[t].at[i] = isnan(all) ? NAN : x / h.at[i];
+        }
+    }
+    Seeds less = minus(lead[0], lead[1]);
+    say("    lead on min: %s; on mode: %s; min - mode: %s\n", show(lead[0], 3), show(lead[1], 3),
+        show(less, 3));
+    need(less, mean(lead[0]) >= MARGIN && mean(less) >= MARGIN);
+    claim_end(11, "The columns are changes from start to end, of 128 pairs that no training saw.");
+}
+
+static void claim_l4(void) {
+    const char *runs[] = {"on_dpo_min", "pairs_dpo_min", "on_ppo_min"};
+    const char *names[] = {"dpo, on-policy", "dpo, pairs file", "ppo, on-policy"};
+    claim_begin(12);
+    say("    %-18s%-17s%-9s%-11s%-10s%s\n", "min", "true reward", "labels", "RM queries",
+        "seconds", "with the RM's training");
+    for (int k = 0; k < 3; k++) {
+        Seeds with_rm = measure(runs[k], "seconds", LAST), own = with_rm;
+        int rm = k != 1;
+        for (int i = 0; i < SEEDS && rm; i++) {
+            with_rm.at[i] += printed("rm_min", i, " steps in ");
+        }
+        say("    %-18s%-17s%-9d%-11s%-10s%s\n", names[k], show(reward(runs[k]), 3), 2000,
+            rm ? number(mean(measure(runs[k], "queries", LAST)), 0) : "0", number(mean(own), 1),
+            number(mean(with_rm), 1));
+    }
+    Seeds d = gap(runs[0], runs[1]);
+    say("    (on-policy dpo - dpo on the file)/H: %s\n", show(d, 3));
+    need(d, mean(d) >= MARGIN);
+    claim_end(12, "Labels: comparisons by the truth. The reward model is trained on them once; its "
+              "queries are cheap.");
+}
+
+// The last row's quantity, less that of the row where the true reward was highest; mean of three.
+static Seeds after_peak(const char *method, const char *quantity) {
+    Seeds s;
+    for (int i = 0; i < SEEDS; i++) {
+        s.at[i] = 0;
+        for (int k = 1; k <= 3; k++) {
+            const Table *t = run_table(text("on_%s_mode_steps160_noisy%d", method, k), i, ".csv");
+            int peak = 0;
+            for (int r = 0; t && r < t->rows; r++) {
+                if (cell(t, r, "gold_reward") > cell(t, peak, "gold_reward")) { peak = r; }
+            }
+            s.at[i] += t ? (cell(t, t->rows - 1, quantity) - cell(t, peak, quantity)) / 3 : NAN;
+        }
+    }
+    return s;
+}
+
+static void claim_l5(void) {
+    claim_begin(13);
+    say("    (a) %-30s%-20s%s\n", "reward models of 80 noisy pairs", "true, since peak",
+        "proxy, since then");
+    for (int m = 0; m < 2; m++) {
+        const char *name = m ? "dpo" : "ppo";
+        Seeds gold = after_peak(name, "gold_reward"), proxy = after_peak(name, "proxy_reward");
+        Seeds h = headroom(text("on_%s_mode_steps160_noisy1", name));
+        for (int i = 0; i < SEEDS; i++) { h.at[i] = gold.at[i] / h.at[i]; }
+        say("    %-34s%-20s%-16s of H: %s\n", name, show(gold, 3), show(proxy, 3), show(h, 3));
+        need(h, mean(h) <= -MARGIN && mean(proxy) >= 0);
+        for (int k = 1; k <= 3; k++) {
+            const char *run = text("on_%s_mode_steps160_noisy%d", name, k);
+            curve(run, "kl", "gold_reward", text("true reward, model %d", k), BLUE, '-');
+            curve(run, "kl", "proxy_reward", text("proxy, model %d", k), ORANGE, ':');
+        }
+        plot(text("%s on mode, poor reward models", name), "KL to the reference, nats", "reward",
+             0);
+    }
+    say("    (b) %-12s%-17s%-17s%-17s%-12s%s\n", "mode", "entropy, start", "end",
+        "end with --kl 0.1", "distinct", "with --kl 0.1");
+    for (int m = 0; m < 5; m++) {
+        const char *run = text("on_%s_mode", TUNED[m]), *kl = text("on_%s_mode_kl0.1", TUNED[m]);
+        Seeds start = measure(run, "entropy", FIRST), end = measure(run, "entropy", LAST);
+        Seeds held = measure(kl, "entropy", LAST);
+        say("    %-16s%-17s%-17s%-17s%-12s%s\n", TUNED[m], show(start, 2), show(end, 2),
+            show(held, 2), number(mean(measure(run, "distinct", LAST)), 2),
+            number(mean(measure(kl, "distinct", LAST)), 2));
+        need(held, mean(end) <= COLLAPSED * mean(start) && mean(held) > mean(end));
+        curve(run, "kl", "entropy", TUNED[m], method_color(TUNED[m]), '-');
+        curve(kl, "kl", "entropy", text("%s, --kl 0.1", TUNED[m]), method_color(TUNED[m]), ':');
+    }
+    plot("mode: variety", "KL to the reference, nats", "entropy, nats", 0);
+    claim_end(13, "(a) Solid: what the trainer never sees. Dashed: what it climbs. (b) How many "
+              "different stories are left, as nats.");
+}
+
+// |share of dogs among animals - the reference's|, of 2000 responses each.
+static Seeds drift(const char *run) {
+    Seeds s;
+    for (int i = 0; i < SEEDS; i++) {
+        const Table *t = run_table(run, i, ".eval.csv");
+        double share[2] = {NAN, NAN};
+        for (int r = 0; t && r < t->rows; r++) {
+            if (!strcmp(t->first[r], "policy: dog")) { share[0] = cell(t, r, "mean"); }
+            if (!strcmp(t->first[r], "reference: dog")) { share[1] = cell(t, r, "mean"); }
+        }
+        s.at[i] = fabs(share[0] - share[1]);
+    }
+    return s;
+}
+
+static void claim_l6(void) {
+    const char *ways[] = {"on-policy", "with --kl 0.1", "offline"};
+    Seeds all[3] = {{{0}}, {{0}}, {{0}}}, floor = drift("reference");
+    claim_begin(14);
+    say("    two samples of the reference differ by %s (the noise floor)\n", show(floor, 3));
+    say("    %-12s%-17s%-17s%s\n", "mode", ways[0], ways[1], ways[2]);
+    for (int m = 0; m < 5; m++) {
+        say("    %-12s", TUNED[m]);
+        for (int k = 0; k < 3; k++) {
+            Seeds s = drift(text(k < 1 ? "on_%s_mode" : k < 2 ? "on_%s_mode_kl0.1" : "off_%s_mode",
+                                 TUNED[m]));
+            say("%-*s", k < 2 ? 17 : 0, show(s, 3));
+            for (int i = 0; i < SEEDS; i++) { all[k].at[i] += s.at[i] / 5; }
+        }
+        say("\n");
+    }
+    say("    %-12s%-17s%-17s%s\n", "mean", show(all[0], 3), show(all[1], 3), show(all[2], 3));
+    const char *classic[] = {"dpo", "ipo", "pref-ft", "rwr"};
+    for (int m = 0; m < 4; m++) {
+        say("    %-12s%-34s%s\n", classic[m], "on the pairs file",
+            show(drift(text("pairs_%s_mode", classic[m])), 3));
+    }
+    need(all[0], mean(all[0]) >= DRIFTED * mean(floor) && mean(all[0]) > mean(all[2]));
+    need(all[1], mean(all[0]) > mean(all[1]));
+    claim_end(14, "A story's animal is a dog in 60% and a cat in 40%; nothing that is rewarded "
+              "depends on which.");
+}
+
 // --- the sweep -----------------------------------------------------------------------------------
 
-static void sweep(void) {
-    const char *methods[] = {"sft", "pref-ft", "bon", "rwr", "reinforce", "ppo", "dpo", "ipo"};
-    const char *rates[] = {"1e-4", "3e-4", "1e-3", "3e-3", "1e-2"}, *builds[] = {"off", "on"};
+static void sweep(int stories) {
+    const char *rows[][2] = {
+        {"sft", "off on"}, {"pref-ft", "off on"}, {"bon", "off on"}, {"rwr", "off on"},
+        {"reinforce", "off on"}, {"ppo", "off on"}, {"dpo", "off on"}, {"ipo", "off on"},
+        {"rwr", "off on"}, {"bon", "off on"}, {"dpo", "off on pairs"}, {"reinforce", "off on"},
+        {"ppo", "off on"}, {"pref-ft", "pairs"}, {"ipo", "pairs"}};
+    const char *rates[] = {"1e-4", "3e-4", "1e-3", "3e-3", "1e-2"};
+    const char *tasks[] = {stories ? "min" : "r1", stories ? "mode" : "r2"};
+    int n_rates = stories ? 3 : 5;
     folder = "sweep";
     first_seed = 101;
-    printf("final reward, mean of R1 and R2 over seeds; *: the best; -: not run, or diverged\n");
-    printf("%-22s", "");
-    for (int k = 0; k < 5; k++) { printf("%10s ", rates[k]); }
+    printf("final reward, mean of %s and %s over seeds; *: the best; -: not run, or diverged\n",
+           tasks[0], tasks[1]);
+    printf("%-17s", "");
+    for (int k = 0; k < n_rates; k++) { printf("%10s ", rates[k]); }
     printf("  seeds\n");
-    for (int m = 0; m < 8; m++) {
-        for (int b = 0; b < 2; b++) {
+    for (int m = stories ? 8 : 0; m < (stories ? 15 : 8); m++) {
+        char build[8];
+        for (const char *p = rows[m][1]; sscanf(p, "%7s", build) == 1; p += strcspn(p, " ")) {
             double y[5], top = -1;
             int n = 0;
-            for (int k = 0; k < 5; k++) {
+            p += strspn(p, " ");
+            for (int k = 0; k < n_rates; k++) {
                 Seeds r[2];
                 for (int t = 0; t < 2; t++) {
-                    r[t] = reward(text("%s_%s_%s_lr%s", builds[b], methods[m], TASKS[t], rates[k]));
+                    r[t] = reward(text("%s_%s_%s_lr%s", build, rows[m][0], tasks[t], rates[k]));
                 }
                 for (int i = 0; i < SEEDS; i++) { r[0].at[i] = (r[0].at[i] + r[1].at[i]) / 2; }
                 y[k] = mean(r[0]);
                 top = fmax(top, y[k]);
                 n = stat(r[0]).n > n ? stat(r[0]).n : n;
             }
-            printf("%-10s %-11s", b ? "" : methods[m], b ? "on-policy" : "offline");
-            for (int k = 0; k < 5; k++) {
+            printf("%-10s %-6s", rows[m][0], build);
+            for (int k = 0; k < n_rates; k++) {
                 printf("%10s%c", number(y[k], 3), y[k] == top ? '*' : ' ');
             }
             printf("%7d\n", n);
@@ -845,13 +1126,13 @@ static const char STYLE[] =
     "<h1>pref.c: the paper's claims, measured</h1>\n";
 
 int main(int argc, char **argv) {
-    if (argc == 3 && !strcmp(argv[1], "--sweep")) {
+    if (argc == 3 && (!strcmp(argv[1], "--sweep") || !strcmp(argv[1], "--sweep-lm"))) {
         out_dir = argv[2];
-        sweep();
+        sweep(argv[1][7] == '-');
         return 0;
     }
     if (argc != 2 || argv[1][0] == '-') {
-        fputs("usage: report [--sweep] OUT\n", stderr);
+        fputs("usage: report [--sweep | --sweep-lm] OUT\n", stderr);
         return 2;
     }
     out_dir = argv[1];
@@ -859,17 +1140,33 @@ int main(int argc, char **argv) {
     html = fopen(path, "w");
     if (!html) { stop(path, strerror(errno)); }
     fputs(STYLE, html);
-    claims_1_2();
-    claim_3();
-    claim_4();
-    claim_5();
-    claim_6();
-    claim_7();
-    claim_8();
-    histograms();
+    // What run.sh was not asked for is left out: on_rwr_.. stands for the core, the rest for all.
+    if (run_table("on_rwr_r1", 0, ".csv")) { claims_1_2(); }
+    if (run_table("on_dpo_r1_collect20", 0, ".csv")) {
+        claim_3();
+        claim_4();
+    }
+    if (run_table("on_rwr_r1", 0, ".csv")) {
+        claim_5();
+        claim_6();
+        claim_7();
+    }
+    if (table_read(text("%s/kl.csv", out_dir))) { claim_8(); }
+    if (run_table("on_rwr_r1", 0, ".csv")) { histograms(); }
+    folder = "lm";
+    if (run_table("on_rwr_min", 0, ".csv")) { claim_l1(); }
+    if (run_table("on_rwr_min_collect40", 0, ".csv")) {
+        claim_l2();
+        claim_l3();
+        claim_l4();
+        claim_l5();
+        claim_l6();
+    }
     if (fclose(html) != 0) { stop(path, strerror(errno)); }
     printf("\n");
-    for (int c = 0; c < N_CLAIMS; c++) { printf("C%d  %s\n", c + 1, VERDICTS[verdict[c]]); }
+    for (int c = 0; c < N_CLAIMS; c++) {
+        if (verdict[c]) { printf("%s  %s\n", label(c + 1), VERDICTS[verdict[c] - 1]); }
+    }
     printf("plots: %s/report.html\n", out_dir);
     return 0;
 }
