@@ -2555,7 +2555,7 @@ static const struct {
     {"sft", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.008", "highest learning rate"},
     {"rm", "--steps", "N", 'i', AT(steps), 1, 1e8, "300", "gradient steps"},
     {"rm", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "pairs a step"},
-    {"rm", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.001", "learning rate"},
+    {"rm", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.003", "learning rate"},
     {"pairs", "-n", "N", 'i', AT(n), 1, 1e7, "2000", "number of pairs"},
     {"pairs", "--label-noise", "X", 'd', AT(label_noise), 0, 1e6, "0",
      "draw labels by Bradley-Terry at temperature X"},
@@ -2977,6 +2977,7 @@ static void settle(Options *o, const Method *method, int bandit, int values) {
     if (o->pairs) { stop(2, "--pairs is fixed data: use ./pref, or --rm without --pairs here"); }
 #endif
     if (values && strcmp(o->method, "ppo")) { stop(2, "--baseline value is for --method ppo"); }
+    if (o->pairs && o->queries) { stop(2, "--queries counts samples; with --pairs give --steps"); }
     if (o->pairs) { o->n = 2; }
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
     o->n = o->n ? o->n : bandit ? 10 : 8;
@@ -3284,7 +3285,11 @@ static void print_counts(Output *log, const char *whose, const Batch *b, const T
         }
         char name[64];
         snprintf(name, sizeof name, "%s: %.*s", whose, (int)(next - word), word);
-        print_mean(log, name, x, any);
+        if (any) {
+            print_mean(log, name, x, any);
+        } else {
+            printf("%-24s no response has any of the words\n", name);
+        }
     }
 }
 
