@@ -3181,27 +3181,30 @@ static void train_reward_model(GPT *rm, Acts *a, const Batch *data, int n_pairs,
 }
 
 // Only differences of scores were learned. Bring the head to mean 0 and standard deviation 1 over
-// the reference's responses to the prompts of data. Error: none of them is complete.
+// the reference's responses to the prompts of data, one each, of 512 at most.
 static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *data, const Sampling *how) {
-    enum { SAMPLES = 512 };
-    Sampler sampler = sampler_new(ref->c, SAMPLES, how->T);
-    Batch prompts = batch_new(SAMPLES, SAMPLES * how->T, 1);
-    Batch b = batch_new(SAMPLES, SAMPLES * how->T, 1);
-    for (int i = 0; i < SAMPLES; i++) {
-        int row = i % data->n_rows, n = data->start[row] - data->row[row];
+    int n_rows = min_int(512, data->n_rows / 2);
+    Sampler sampler = sampler_new(ref->c, n_rows, how->T);
+    Batch prompts = batch_new(n_rows, n_rows * how->T, 1);
+    Batch b = batch_new(n_rows, n_rows * how->T, 1);
+    for (int row = 0; row < 2 * n_rows; row += 2) {
+        int n = data->start[row] - data->row[row];
         batch_add(&prompts, data->token + data->row[row], n, n);
     }
     rollout(ref, &sampler, &prompts, 1, how, &b);
     gpt_forward(rm, a, &b, NULL, b.value);
     double mean = 0, squares = 0, n = 0;
-    for (int i = 1; i <= SAMPLES; i++) {
+    for (int i = 1; i <= n_rows; i++) {
         double s = (double)b.value[b.row[i] - 1];
         if (b.token[b.row[i] - 1] != how->eot) { continue; }  // cut: see CUT_SCORE
         mean += s;
         squares += s * s;
         n++;
     }
-    if (n < 2) { stop(1, "the model's responses are all cut: its context is too short"); }
+    if (n < 2) {
+        printf("note: the model's responses are cut: the scores keep their scale\n");
+        return;
+    }
     mean /= n;
     double std = sqrt(fmax(squares / n - mean * mean, 0) * n / (n - 1)) + 1e-8;
     for (int i = 0; i < rm->c.C; i++) { param(rm, HEADW, 0)[i] /= (real)std; }

@@ -148,7 +148,7 @@ count_lines() {  # L6 on seed $1: dogs and cats; of the reference too, which has
 }
 
 sweep_lm_lines() {
-    for lr in 1e-4 3e-4 1e-3; do
+    for lr in 1e-4 3e-4 1e-3 3e-3; do
         for task in min mode; do
             for method in rwr bon dpo reinforce ppo; do
                 for build in off on; do tune $build $method $task "$1" --lr $lr; done
