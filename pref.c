@@ -3065,10 +3065,31 @@ static void json_write(FILE *f, const char *key, const char *text) {
 
 static int ascending(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
-// Write preference pairs: two responses of the model to a training prompt, labelled by the task's
-// truth on what encoding their texts gives back, so that the file alone determines everything. A
-// response that was cut, or whose text does not fit or is not UTF-8, is drawn again; a tie is no
-// pair. Skew keeps each response with probability exp((l - longest) / 15).
+// Of the rows of b from first to before end, responses to one prompt, keep the first two that are
+// complete and valid as text. What encoding that text gives back is what counts, so that the file
+// alone determines everything. Skew keeps each with probability exp((l - longest) / 15). Sets the
+// texts (to free) and `pair`; returns whether there are two and the truth tells them apart.
+static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r, Batch *pair,
+                     char *text[2]) {
+    int begin = b->row[first];
+    char *prompt = tokens_text(&w->t, b->token + begin, b->start[first] - begin);
+    batch_clear(pair);
+    text[0] = text[1] = NULL;
+    for (int i = first; i < end && pair->n_rows < 2; i++) {
+        int n = b->row[i + 1] - b->start[i], k = pair->n_rows;
+        double keep = w->task->skewed ? exp((n - w->longest) / 15.0) : 1;
+        if (rng_uniform(r) >= keep || b->token[b->row[i + 1] - 1] != w->t.eot) { continue; }
+        free(text[k]);
+        text[k] = tokens_text(&w->t, b->token + b->start[i], n);
+        if (n <= w->longest && utf8_valid(text[k])) { batch_add_text(pair, w, prompt, text[k]); }
+    }
+    free(prompt);
+    gold_rewards(w, pair, pair->reward);
+    return pair->n_rows == 2 && pair->reward[0] != pair->reward[1];
+}
+
+// Preference pairs: two responses of the model to a training prompt, labelled by the task's truth;
+// with --label-noise X the label is drawn, by Bradley and Terry at temperature X.
 static void command_pairs(const Options *o) {
     require("--task NAME", o->task);
     require("-m MODEL", o->model);
@@ -3091,41 +3112,26 @@ static void command_pairs(const Options *o) {
             stop(1, "%s: none of %d prompts gave a pair", o->model, 1000 * ROUND);
         }
         sample_rows(&run, &g, &w->train, &prompts, ROUND, each, (uint64_t)round + 1000, &b);
+        for (int i = 0; i < n_rows && seen < SEEN; i++) { all[seen++] = b.row[i + 1] - b.start[i]; }
         for (int first = 0; first < n_rows && written < o->n; first += each) {
-            char *text[2] = {NULL, NULL};
-            int begin = b.row[first];
-            char *prompt = tokens_text(&w->t, b.token + begin, b.start[first] - begin);
-            batch_clear(&pair);
-            for (int i = first; i < first + each && pair.n_rows < 2; i++) {
-                int n = b.row[i + 1] - b.start[i], k = pair.n_rows;
-                double keep = w->task->skewed ? exp((n - w->longest) / 15.0) : 1;
-                if (seen < SEEN) { all[seen++] = n; }
-                if (rng_uniform(&r) >= keep || b.token[b.row[i + 1] - 1] != w->t.eot) { continue; }
-                free(text[k]);
-                text[k] = tokens_text(&w->t, b.token + b.start[i], n);
-                if (n <= w->longest && utf8_valid(text[k])) {
-                    batch_add_text(&pair, w, prompt, text[k]);
-                }
-            }
-            gold_rewards(w, &pair, pair.reward);
-            double gap = pair.n_rows == 2 ? pair.reward[0] - pair.reward[1] : 0;
-            if (gap != 0) {
+            char *text[2], *prompt;
+            if (draw_pair(w, &b, first, first + each, &r, &pair, text)) {
+                double gap = pair.reward[0] - pair.reward[1];
                 double p = exp(log_sigmoid(gap / (o->label_noise > 0 ? o->label_noise : 1e-9)));
                 int won = rng_uniform(&r) >= p;
+                prompt = tokens_text(&w->t, pair.token, pair.start[0]);
                 fputc('{', out.f);
                 json_write(out.f, "prompt", prompt);
                 json_write(out.f, "chosen", text[won]);
                 json_write(out.f, "rejected", text[!won]);
                 fprintf(out.f, "\"score_chosen\": %.6g, \"score_rejected\": %.6g}\n",
                         pair.reward[won], pair.reward[!won]);
-                for (int k = 0; k < 2; k++) {
-                    kept[2 * written + k] = pair.row[k + 1] - pair.start[k];
-                }
-                written++;
+                kept[2 * written] = pair.row[1] - pair.start[0];
+                kept[2 * written++ + 1] = pair.row[2] - pair.start[1];
+                free(prompt);
             }
             free(text[0]);
             free(text[1]);
-            free(prompt);
         }
         progress("%d of %d pairs", written, o->n);
     }

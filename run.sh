@@ -44,6 +44,10 @@ tune() {
     case $task in min | mode | skew)
         dir=out/lm every=8 from="-m out/sft.bin --rm out/lm/rm_${judge:-$task}_s$seed.bin"
         [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.jsonl"
+        case $build-$method in  # whose best learning rate is not the one for fresh samples
+            off-reinforce) from="$from --lr 1e-4" ;;
+            pairs-dpo) from="$from --lr 3e-4" ;;
+        esac ;;
     esac
     case $name in
         *_mode | *_mode_kl*) save=" -o out/lm/${name}_s$seed.bin" ;;  # L6 looks at them once more
@@ -148,7 +152,7 @@ count_lines() {  # L6 on seed $1: dogs and cats; of the reference too, which has
 }
 
 sweep_lm_lines() {
-    for lr in 1e-4 3e-4 1e-3 3e-3; do
+    for lr in 1e-4 3e-4 1e-3 3e-3 1e-2; do
         for task in min mode; do
             for method in rwr bon dpo reinforce ppo; do
                 for build in off on; do tune $build $method $task "$1" --lr $lr; done

@@ -1083,7 +1083,7 @@ static void sweep(int stories) {
         {"ppo", "off on"}, {"pref-ft", "pairs"}, {"ipo", "pairs"}};
     const char *rates[] = {"1e-4", "3e-4", "1e-3", "3e-3", "1e-2"};
     const char *tasks[] = {stories ? "min" : "r1", stories ? "mode" : "r2"};
-    int n_rates = stories ? 4 : 5;
+    const int n_rates = 5;
     folder = "sweep";
     first_seed = 101;
     printf("final reward, mean of %s and %s over seeds; *: the best; -: not run, or diverged\n",
