@@ -184,6 +184,11 @@ static Output csv_open(const char *path, const char *header) {
     return out;
 }
 
+// Leave nothing behind of a file that is not complete.
+static void output_abandon(const Output *out) {
+    if (strcmp(out->temp, out->path) != 0) { remove(out->temp); }
+}
+
 // Error: what was written did not all arrive; nothing then stands at the file's place.
 static void output_close(Output *out) {
     if (!out->f) { return; }
@@ -191,7 +196,7 @@ static void output_close(Output *out) {
     errno = 0;  // an earlier error has left no number
     if (fclose(out->f) != 0 || bad || (moved && rename(out->temp, out->path) != 0)) {
         int why = errno ? errno : EIO;
-        if (moved) { remove(out->temp); }
+        output_abandon(out);
         stop(1, "%s: cannot write it: %s", out->path, strerror(why));
     }
 }
@@ -201,7 +206,7 @@ static void output_check(const char *path) {
     if (path) {
         Output out = output_open(path);
         fclose(out.f);
-        if (strcmp(out.temp, path) != 0) { remove(out.temp); }
+        output_abandon(&out);
     }
 }
 
@@ -1569,6 +1574,7 @@ static World world_new(const Task *task, int T, const char *data) {
             w.mode = n;
         }
     }
+    if (!most) { stop(1, "%s: no story has a response of %d tokens or fewer", data, w.longest); }
     return w;
 }
 
@@ -1785,6 +1791,7 @@ static Batch pairs_read(const World *w, const char *path, double (**score)[2]) {
     ssize_t length;
     for (int line = 1; (length = getline(&text, &room, in.f)) >= 0; line++) {
         char *part[3];
+        if (strlen(text) != (size_t)length) { stop(1, "%s:%d: holds a NUL byte", path, line); }
         if (!text[strspn(text, " \t\r\n")]) { continue; }
         number[b.n_rows / 2][0] = number[b.n_rows / 2][1] = NAN;
         const char *wrong = json_pair(text, part, number[b.n_rows / 2]);
@@ -1834,14 +1841,17 @@ static double log_sigmoid(double x) {
     return x > 0 ? -log1p(exp(-x)) : x - log1p(exp(x));
 }
 
+// -weight log pi(y), the loss of imitating one response.
+static double imitate(Batch *b, int row, double weight) {
+    push(b, row, -weight);
+    return -weight * response_sum(b, b->logp, row);
+}
+
 // loss = mean over all responses of -log pi(y): imitates them, good or bad.
 static double loss_sft(Batch *b, const Options *o) {
     (void)o;
     double loss = 0;
-    for (int r = 0; r < b->n_rows; r++) {
-        loss -= response_sum(b, b->logp, r) / b->n_rows;
-        push(b, r, -1.0 / b->n_rows);
-    }
+    for (int r = 0; r < b->n_rows; r++) { loss += imitate(b, r, 1.0 / b->n_rows); }
     return loss;
 }
 
@@ -1850,9 +1860,7 @@ static double loss_pref_ft(Batch *b, const Options *o) {
     (void)o;
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
-        double weight = b->pair[p].weight / b->n_pairs;
-        loss -= weight * response_sum(b, b->logp, b->pair[p].won);
-        push(b, b->pair[p].won, -weight);
+        loss += imitate(b, b->pair[p].won, b->pair[p].weight / b->n_pairs);
     }
     return loss;
 }
@@ -1872,9 +1880,7 @@ static double loss_bon(Batch *b, const Options *o) {
     (void)o;
     double loss = 0, weight = (double)b->group / b->n_rows;
     for (int r = 0; r < b->n_rows; r += b->group) {
-        int best = best_of_group(b, r);
-        loss -= weight * response_sum(b, b->logp, best);
-        push(b, best, -weight);
+        loss += imitate(b, best_of_group(b, r), weight);
     }
     return loss;
 }
@@ -1890,9 +1896,7 @@ static double rwr_weight(const Batch *b, int row, const Options *o) {
 static double loss_rwr(Batch *b, const Options *o) {
     double loss = 0;
     for (int r = 0; r < b->n_rows; r++) {
-        double weight = rwr_weight(b, r, o) / b->n_rows;
-        loss -= weight * response_sum(b, b->logp, r);
-        push(b, r, -weight);
+        loss += imitate(b, r, rwr_weight(b, r, o) / b->n_rows);
     }
     return loss;
 }
@@ -2185,11 +2189,11 @@ enum { EVAL_BANDIT = 512, EVAL_STORIES = 256, PROBE_PAIRS = 128 };
 
 static int step_rows(const Run *run) { return run->o->batch * run->o->n; }
 
-// What the reward model says of every row: its head at the last token. Over reference samples that
-// has mean 0 and standard deviation 1. A response that was cut gets CUT_SCORE, for nobody ever
-// compared one (TRL's "missing EOS penalty").
+// The score of a response that was cut: three standard deviations below the reference's mean, for
+// no pair has one that could teach it (TRL's "missing EOS penalty").
 static const double CUT_SCORE = -3;
 
+// What the reward model says of every row: its head at the last token.
 static void proxy_rewards(Run *run, Batch *b, double *reward) {
     gpt_forward(&run->rm, &run->rm_acts, b, NULL, b->value);
     for (int r = 0; r < b->n_rows; r++) {
@@ -2198,17 +2202,27 @@ static void proxy_rewards(Run *run, Batch *b, double *reward) {
     }
 }
 
-// Sample: n responses of `from` to each of n_prompts prompts, of stories those of c. stream names
-// what for.
-static void sample_rows(Run *run, const GPT *from, const Corpus *c, Batch *prompts, int n_prompts,
-                        int n, uint64_t stream, Batch *out) {
-    const World *w = &run->world;
+// n prompts, of stories those of c. stream names what for.
+static void draw_prompts(const Run *run, const Corpus *c, Batch *prompts, int n, uint64_t stream) {
     Rng r = rng_stream((uint64_t)run->o->seed, 'x', stream);
     batch_clear(prompts);
-    for (int i = 0; i < n_prompts; i++) { batch_add_prompt(prompts, w, c, &r); }
+    for (int i = 0; i < n; i++) { batch_add_prompt(prompts, &run->world, c, &r); }
+}
+
+// out: n responses of `from` to each prompt.
+static void answer(Run *run, const GPT *from, const Batch *prompts, int n, uint64_t stream,
+                   Batch *out) {
+    const World *w = &run->world;
     Sampling how = {.T = w->T, .eot = is_bandit(w) ? -1 : w->t.eot, .temperature = 1,
                     .seed = (uint64_t)run->o->seed, .stream = stream};
     rollout(from, &run->sampler, prompts, n, &how, out);
+}
+
+// Both: n responses of `from` to each of n_prompts new prompts.
+static void sample_rows(Run *run, const GPT *from, const Corpus *c, Batch *prompts, int n_prompts,
+                        int n, uint64_t stream, Batch *out) {
+    draw_prompts(run, c, prompts, n_prompts, stream);
+    answer(run, from, prompts, n, stream, out);
 }
 
 // data: n_prompts prompts, their responses by `from` (NULL: those of the pairs file, in place), and
@@ -2286,7 +2300,7 @@ static int is_new(const Batch *b, int r) {
     return 1;
 }
 
-// What is measured of each response; the first six are columns of the log, in its order.
+// What is measured of each response: columns of the log, in its order.
 enum { GOLD, PROXY, KL, ENTROPY, DISTINCT, LENGTH, N_MEASURES };
 
 // Of row r, whose logp and ref_logp, and with a reward model reward, are set.
@@ -2327,7 +2341,8 @@ static void evaluate(Run *run, int step) {
         counted += n;
     }
     gpt_forward(&run->policy, &run->acts, probe, probe->logp, NULL);
-    double chosen = 0, rejected = 0, margin = 0, accuracy = 0;
+    double none = probe->n_pairs ? 0 : NAN;
+    double chosen = none, rejected = none, margin = none, accuracy = none;
     for (int p = 0; p < probe->n_pairs; p++) {
         int won = probe->pair[p].won, lost = probe->pair[p].lost;
         double h = logratio(probe, won) - logratio(probe, lost);
@@ -2413,7 +2428,7 @@ static void train(Run *run) {
     }
 #endif
     int T = run->world.T, n_eval = 4 * PROBE_PAIRS;  // as many rows as EVAL_BANDIT
-    if ((double)n_prompts * o->n * T > INT_MAX) {
+    if ((double)n_prompts * o->n * fmax(T, o->n) > INT_MAX) {
         stop(1, "a collection of %d prompts with %d responses each is too large", n_prompts, o->n);
     }
     if (from) {
@@ -2552,14 +2567,14 @@ static const struct {
      "tinystories_tok.bin", "tokenizer and stories"},
     {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "4000", "gradient steps"},
     {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "16", "stories a step"},
-    {"sft", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.008", "highest learning rate"},
+    {"sft", "--lr", "X", 'd', AT(lr), 1e-12, 1e6, "0.008", "highest learning rate"},
     {"rm", "--steps", "N", 'i', AT(steps), 1, 1e8, "300", "gradient steps"},
     {"rm", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "pairs a step"},
-    {"rm", "--lr", "X", 'd', AT(lr), 0, 1e6, "0.003", "learning rate"},
+    {"rm", "--lr", "X", 'd', AT(lr), 1e-12, 1e6, "0.003", "learning rate"},
     {"pairs", "-n", "N", 'i', AT(n), 1, 1e7, "2000", "number of pairs"},
     {"pairs", "--label-noise", "X", 'd', AT(label_noise), 0, 1e6, "0",
      "draw labels by Bradley-Terry at temperature X"},
-    {"eval", "-n", "N", 'i', AT(n), 2, 1e6, "256", "number of prompts"},
+    {"eval", "-n", "N", 'i', AT(n), 2, 1e5, "256", "number of prompts"},
     {"eval", "--count", "W,W", 's', AT(count), 0, 0, NULL, "the share of each of these words"},
     {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps (1000; stories 80)"},
     {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "or: responses in all"},
@@ -2570,7 +2585,7 @@ static const struct {
      "prompts a collection, a multiple of --batch (--batch)"},
     {"tune", "--reuse", "T", 'i', AT(reuse), 1, 1e6, NULL,
      "passes over each collection (10; stories 2)"},
-    {"tune", "--lr", "X", 'd', AT(lr), 0, 1e6, NULL, "learning rate (the method's, see below)"},
+    {"tune", "--lr", "X", 'd', AT(lr), 1e-12, 1e6, NULL, "learning rate (the method's, see below)"},
     {"tune", "--beta", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "dpo: tie to the reference (0.1); rwr: "
      "temperature (1)"},
     {"tune", "--tau", "X", 'd', AT(tau), 1e-6, 1e6, "0.05", "ipo: margins are pulled to 1/(2 tau)"},
@@ -2736,7 +2751,7 @@ static double corpus_loss(const GPT *g, Acts *a, Batch *b, const Corpus *c, int 
 }
 
 // Supervised fine-tuning of a story model from random weights.
-static GPT train_on_stories(const Options *o) {
+static void train_on_stories(const Options *o) {
     Tokenizer t;
     Corpus train_set, val;
     stories_load(o->data, &t, &train_set, &val);
@@ -2791,12 +2806,12 @@ static GPT train_on_stories(const Options *o) {
             loss = norms = since = 0;
         }
     }
+    gpt_save(&g, o->out);
     output_close(&log);
     printf("\na sample:\n");
     Sampling how = {.T = o->T, .eot = t.eot, .temperature = 1, .seed = (uint64_t)o->seed};
     print_samples(&g, &t, &t.eot, 1, 1, &how);
     printf("\nmore: ./pref sample -m %s -p \"Once upon a time\"\n", o->out);
-    return g;
 }
 
 // The reference policies.
@@ -2805,8 +2820,13 @@ static void command_sft(const Options *o) {
         stop(2, "--task %s: sft knows stories and 'bandit'", o->task);
     }
     output_check(o->out);
-    GPT g = o->task ? bandit_reference(o->len, (uint64_t)o->seed) : train_on_stories(o);
-    gpt_save(&g, o->out);
+    if (o->task) {
+        if (o->log) { stop(2, "--log goes with stories, not with --task bandit"); }
+        GPT g = bandit_reference(o->len, (uint64_t)o->seed);
+        gpt_save(&g, o->out);
+    } else {
+        train_on_stories(o);
+    }
 }
 
 static void fit_vocabulary(const char *path, const GPT *g, const char *data, const Tokenizer *t) {
@@ -2846,6 +2866,7 @@ static void command_sample(const Options *o) {
     int n, *prompt = encode_row(&t, o->prompt, g.c.maxT - 1, &n);
     Sampling how = {.T = min_int(g.c.maxT, n + o->max_len), .eot = t.eot, .top_k = o->top_k,
                     .temperature = o->temperature, .seed = (uint64_t)o->seed};
+    if ((double)o->n * how.T > INT_MAX) { stop(2, "-n %d is too large", o->n); }
     print_samples(&g, &t, prompt, n, o->n, &how);
 }
 
@@ -2981,6 +3002,7 @@ static void settle(Options *o, const Method *method, int bandit, int values) {
     }
     if (values && strcmp(o->method, "ppo")) { stop(2, "--baseline value is for --method ppo"); }
     if (o->pairs && o->queries) { stop(2, "--queries counts samples; with --pairs give --steps"); }
+    if (o->pairs && o->n) { stop(2, "-n counts samples; a pair of --pairs has 2 responses"); }
     if (o->pairs) { o->n = 2; }
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
     o->n = o->n ? o->n : bandit ? 10 : 8;
@@ -3045,10 +3067,10 @@ static void command_tune(const Options *given) {
     run.eval = batch_new(n_eval, n_eval * T, 1);
     run.probe = batch_new(4 * PROBE_PAIRS, 4 * PROBE_PAIRS * T, 2);
     train(&run);
-    output_close(&run.log);
-    output_close(&run.hist);
     if (!bandit) { print_before_after(&run); }
     if (o.out) { gpt_save(&run.policy, o.out); }
+    output_close(&run.hist);
+    output_close(&run.log);  // last: where it is, the run is complete
 }
 
 static void json_write(FILE *f, const char *key, const char *text) {
@@ -3061,8 +3083,6 @@ static void json_write(FILE *f, const char *key, const char *text) {
     fputs("\", ", f);
 }
 
-static int ascending(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
-
 // Of the rows of b from first to before end, responses to one prompt, keep the first two that are
 // complete and valid as text. What encoding that text gives back is what counts, so that the file
 // alone determines everything. Skew keeps each with probability exp((l - longest) / 15). Sets the
@@ -3073,7 +3093,7 @@ static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r,
     char *prompt = tokens_text(&w->t, b->token + begin, b->start[first] - begin);
     batch_clear(pair);
     text[0] = text[1] = NULL;
-    for (int i = first; i < end && pair->n_rows < 2; i++) {
+    for (int i = first; i < end && pair->n_rows < 2 && utf8_valid(prompt); i++) {
         int n = b->row[i + 1] - b->start[i], k = pair->n_rows;
         double keep = w->task->skewed ? exp((n - w->longest) / 15.0) : 1;
         if (rng_uniform(r) >= keep || b->token[b->row[i + 1] - 1] != w->t.eot) { continue; }
@@ -3092,31 +3112,32 @@ static void command_pairs(const Options *o) {
     require("--task NAME", o->task);
     require("-m MODEL", o->model);
     require("-o FILE", o->out);
-    enum { ROUND = 64, SEEN = 1 << 16 };  // prompts at a time; lengths that count for a percentile
+    enum { ROUND = 64 };  // prompts at a time
     GPT g = gpt_load(o->model, 0, 0);
     Run run = {.o = o, .world = world_new(story_task(o->task), g.c.maxT, o->data)};
     const World *w = &run.world;
     fit_vocabulary(o->model, &g, o->data, &w->t);
-    int each = w->task->skewed ? 32 : 4, n_rows = ROUND * each, written = 0, seen = 0, high = 0;
+    int each = w->task->skewed ? 32 : 4, n_rows = ROUND * each, written = 0, fruitless = 0;
     run.sampler = sampler_new(g.c, n_rows, w->T);
     Batch prompts = batch_new(ROUND, ROUND * MAX_PROMPT, 1);
     Batch b = batch_new(n_rows, n_rows * w->T, each), pair = batch_new(2, 2 * w->T, 2);
-    int *kept = alloc((size_t)o->n, 2 * sizeof(int), "pairs"), *all = alloc(SEEN, sizeof(int), "");
+    double *sampled = alloc((size_t)w->T, sizeof *sampled, "lengths");  // how many of each length
+    double *kept = alloc((size_t)w->T, sizeof *kept, "lengths");
     Output out = output_open(o->out);
     Rng r = rng_stream((uint64_t)o->seed, 'l', 0);
     for (int round = 0; written < o->n; round++) {
-        if (round == 1000 && written == 0) {
-            remove(out.temp);
+        if (fruitless++ == 1000) {
+            output_abandon(&out);
             stop(1, "%s: none of %d prompts gave a pair", o->model, 1000 * ROUND);
         }
-        sample_rows(&run, &g, &w->train, &prompts, ROUND, each, (uint64_t)round + 1000, &b);
-        for (int i = 0; i < n_rows && seen < SEEN; i++) { all[seen++] = b.row[i + 1] - b.start[i]; }
+        sample_rows(&run, &g, &w->train, &prompts, ROUND, each, (uint64_t)round << 32 | 6, &b);
+        for (int i = 0; i < n_rows; i++) { sampled[b.row[i + 1] - b.start[i]]++; }
         for (int first = 0; first < n_rows && written < o->n; first += each) {
             char *text[2], *prompt;
             if (draw_pair(w, &b, first, first + each, &r, &pair, text)) {
-                double gap = pair.reward[0] - pair.reward[1];
-                double p = exp(log_sigmoid(gap / (o->label_noise > 0 ? o->label_noise : 1e-9)));
-                int won = rng_uniform(&r) >= p;
+                double gap = pair.reward[0] - pair.reward[1], noise = o->label_noise;
+                int won = gap < 0;
+                if (noise > 0) { won = rng_uniform(&r) >= exp(log_sigmoid(gap / noise)); }
                 prompt = tokens_text(&w->t, pair.token, pair.start[0]);
                 fputc('{', out.f);
                 json_write(out.f, "prompt", prompt);
@@ -3124,9 +3145,10 @@ static void command_pairs(const Options *o) {
                 json_write(out.f, "rejected", text[!won]);
                 fprintf(out.f, "\"score_chosen\": %.6g, \"score_rejected\": %.6g}\n",
                         pair.reward[won], pair.reward[!won]);
-                kept[2 * written] = pair.row[1] - pair.start[0];
-                kept[2 * written++ + 1] = pair.row[2] - pair.start[1];
+                for (int k = 0; k < 2; k++) { kept[pair.row[k + 1] - pair.start[k]]++; }
                 free(prompt);
+                written++;
+                fruitless = 0;
             }
             free(text[0]);
             free(text[1]);
@@ -3135,10 +3157,12 @@ static void command_pairs(const Options *o) {
     }
     output_close(&out);
     progress("%s", "");
-    qsort(all, (size_t)seen, sizeof *all, ascending);
-    for (int i = 0; i < 2 * written; i++) { high += kept[i] < all[seen / 10]; }
+    double all = 0, up_to = 0, high = 0;
+    for (int l = 0; l < w->T; l++) { all += sampled[l]; }
+    int tenth = 0;  // the 10th percentile
+    while ((up_to += sampled[tenth]) < 0.1 * all) { high += kept[tenth++]; }
     printf("%d pairs in %s; %.1f%% of their responses are shorter than %d tokens, the model's 10th "
-           "percentile\n", written, o->out, 50.0 * high / written, all[seen / 10]);
+           "percentile\n", written, o->out, 50 * high / written, tenth);
 }
 
 static double correlation(const double *x, const double *y, int n) {
@@ -3316,11 +3340,12 @@ static void command_eval(const Options *o) {
     if ((double)n * T > INT_MAX) { stop(2, "-n %d is too large", n); }
     Batch prompts = batch_new(n, n * MAX_PROMPT, 1), b[2];
     Acts a[2];
+    draw_prompts(&run, &w->val, &prompts, n, 4);
     for (int k = 0; k < 2; k++) {
         b[k] = batch_new(n, n * T, 1);
         a[k] = acts_new(&g[k], ROWS, T, 0);
         run.sampler = sampler_new(g[k].c, n, T);
-        sample_rows(&run, &g[k], &w->val, &prompts, n, 1, 4 + (uint64_t)k, &b[k]);
+        answer(&run, &g[k], &prompts, 1, 4 + (uint64_t)k, &b[k]);
     }
     Batch *y = &b[POLICY];
     gpt_forward(&g[POLICY], &a[POLICY], y, y->logp, NULL);
@@ -3357,19 +3382,19 @@ static void command_kl(const Options *o) {
     for (int i = 0; i < BINS; i++) { sprintf(strchr(header, 0), ",p%d", i); }
     Output log = csv_open(o->log, header);
     // a bump of width 2 around `at`, over some mass spread evenly, is to become one around `to`
-    const struct { const char *name; double at, floor_mass, to, target_floor; } cases[] = {
-        {"near with mass everywhere", 6, 0.1, 9, 0.1},
-        {"near with none elsewhere", 6, 1e-6, 9, 1e-6},
-        {"far with mass everywhere", 4, 0.1, 15, 0.1},
-        {"far with a little there", 4, 1e-3, 15, 1e-3},
-        {"far with none to speak of", 4, 1e-6, 15, 1e-6},
+    const struct { const char *name; double at, to, floor_mass; } cases[] = {
+        {"near with mass everywhere", 6, 9, 0.1},
+        {"near with none elsewhere", 6, 9, 1e-6},
+        {"far with mass everywhere", 4, 15, 0.1},
+        {"far with a little there", 4, 15, 1e-3},
+        {"far with none to speak of", 4, 15, 1e-6},
     };
     printf("steps until 10%% of the initial total variation is left, at the best learning rate\n");
     printf("%-30s %6s  %22s  %22s\n", "target", "TV", "forward KL (steps, lr)",
            "reverse KL (steps, lr)");
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         bump(q0, cases[c].at, 2, cases[c].floor_mass);
-        bump(t, cases[c].to, 2, cases[c].target_floor);
+        bump(t, cases[c].to, 2, cases[c].floor_mass);
         printf("%-30s %6.3f", cases[c].name, total_variation(q0, t));
         for (int reverse = 0; reverse < 2; reverse++) {
             int best = KL_STEPS;
@@ -3499,7 +3524,8 @@ static void command_help(const Options *o) {
 }
 
 static void run_command(int argc, char **argv) {
-    int c = find_command(argc > 1 ? argv[1] : "help");
+    int help = argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help");
+    int c = find_command(help ? "help" : argv[1]);
     Options o = options_parse(COMMANDS[c].name, argc > 2 ? argc - 2 : 0, argv + 2);
     COMMANDS[c].run(&o);
     if (fflush(stdout) != 0 || ferror(stdout)) { stop(1, "standard output: cannot write it"); }

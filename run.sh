@@ -157,7 +157,7 @@ sweep_lm_lines() {
             for method in rwr bon dpo reinforce ppo; do
                 for build in off on; do tune $build $method $task "$1" --lr $lr; done
             done
-            for method in pref-ft dpo ipo; do tune pairs $method $task "$1" --lr $lr; done
+            for method in pref-ft dpo ipo rwr; do tune pairs $method $task "$1" --lr $lr; done
         done
     done
 }
@@ -328,7 +328,7 @@ for word in $words; do
     esac
 done
 status=0
-case $words in *core* | *bandit* | *kl* | *lm) dev/report out || status=1 ;; esac
+case "$words " in *core\ * | *bandit\ * | *kl\ * | *\ lm\ *) dev/report out || status=1 ;; esac
 if [ -e "$state/failed" ]; then
     cat "$state/failed" >&2
     status=1

@@ -1390,12 +1390,14 @@ static void test_story_tuning(void) {
     check(strstr(text, "gold reward") && strstr(text, "win rate")
           && strstr(text, "reference: cat "), "eval: %s", text);
     if (!is_double()) {  // ./pref and ./pref_onpolicy are the float builds
-        const char *common = "--task min --steps 24 --batch 4 -n 8 --lr 1e-3 --eval-every 12";
+        const char *steps = "--task min --steps 24 --batch 4 --lr 1e-3 --eval-every 12";
         const char *d = run.directory;
-        for (int k = 0; k < 2; k++) {
-            shell("./pref tune --method dpo %s -m %s %s %s --log %s/pairs%d.csv > %s/out", common,
-                  m, k ? "--pairs" : "--rm", k ? f : rm, d, k, d);
-        }
+        char common[100];
+        snprintf(common, sizeof common, "%s -n 8", steps);
+        shell("./pref tune --method dpo %s -m %s --pairs %s --log %s/pairs1.csv > %s/out", steps, m,
+              f, d, d);
+        shell("./pref tune --method dpo %s -m %s --rm %s --log %s/pairs0.csv > %s/out", common, m,
+              rm, d, d);
         shell("./pref_onpolicy tune --method dpo %s -m %s --rm %s --collect 48 --log %s/all.csv "
               "> %s/out", common, m, rm, d, d);
         same_log("pairs0.csv", "all.csv", "stories: one collection is fixed data");
@@ -1412,6 +1414,7 @@ static void test_story_tuning(void) {
     fails(2, "--task r2", "eval -m %s --ref %s --task r2", m, m);
     fails(2, "needs a reward model", "tune --method dpo --task min -m %s", m);
     fails(2, "-m MODEL is needed", "tune --method dpo --task min --rm %s", rm);
+    fails(2, "-n counts", "tune --method dpo --task min -m %s --pairs %s -n 4", m, f);
     fails(2, "not bandits", "tune --method dpo --task r1 --rm %s", rm);
     fails(2, "--baseline value is for", "tune --method dpo --baseline value --task r1");
     fails(1, "no reward model", "tune --method dpo --task min -m %s --rm %s", m, m);

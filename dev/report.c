@@ -61,7 +61,8 @@ static const struct {
     {"Dpo makes more of the same labels through a reward model and fresh samples (min).",
      "(on-policy dpo - dpo on the file)/H >= 0.05"},
     {"Pushed far enough, a poor reward model is fooled; without a KL term variety collapses.",
-     "(a) ppo, dpo: true reward ends >= 0.05 H below its peak, proxy no lower than there;\n"
+     "(a) ppo, dpo: true reward ends >= 0.05 H below its peak, proxy no lower than there,\n"
+     "    both as means of three evaluations;\n"
      "    (b) entropy ends <= 0.5 x the reference's for all five, and higher with the KL term"},
     {"A trait that no reward mentions drifts with fresh samples; the KL term holds it.",
      "mean |dog share - reference's| over methods: on-policy >= 2 x the noise floor, and\n"
@@ -976,18 +977,23 @@ static void claim_l4(void) {
               "queries are cheap.");
 }
 
-// The last row's quantity, less that of the row where the true reward was highest; mean of three.
+// The mean of three rows around row r: one evaluation alone is too noisy to call a peak.
+static double smooth(const Table *t, int r, const char *quantity) {
+    return (cell(t, r - 1, quantity) + cell(t, r, quantity) + cell(t, r + 1, quantity)) / 3;
+}
+
+// A quantity at the end, less that where the true reward was highest; mean of three models.
 static Seeds after_peak(const char *method, const char *quantity) {
     Seeds s;
     for (int i = 0; i < SEEDS; i++) {
         s.at[i] = 0;
         for (int k = 1; k <= 3; k++) {
             const Table *t = run_table(text("on_%s_mode_steps160_noisy%d", method, k), i, ".csv");
-            int peak = 0;
-            for (int r = 0; t && r < t->rows; r++) {
-                if (cell(t, r, "gold_reward") > cell(t, peak, "gold_reward")) { peak = r; }
+            int peak = 1;
+            for (int r = 1; t && r < t->rows - 1; r++) {
+                if (smooth(t, r, "gold_reward") > smooth(t, peak, "gold_reward")) { peak = r; }
             }
-            s.at[i] += t ? (cell(t, t->rows - 1, quantity) - cell(t, peak, quantity)) / 3 : NAN;
+            s.at[i] += t ? (smooth(t, t->rows - 2, quantity) - smooth(t, peak, quantity)) / 3 : NAN;
         }
     }
     return s;
@@ -1047,9 +1053,14 @@ static Seeds drift(const char *run) {
 
 static void claim_l6(void) {
     const char *ways[] = {"on-policy", "with --kl 0.1", "offline"};
-    Seeds all[3] = {{{0}}, {{0}}, {{0}}}, floor = drift("reference");
+    Seeds all[3] = {{{0}}, {{0}}, {{0}}}, found = drift("reference");
+    const Table *t = run_table("reference", 0, ".eval.csv");
+    // the mean of |difference| of two samples of n animals of which a share p are dogs
+    double p = 0.6, n = t ? cell(t, t->rows - 1, "n") : NAN;
+    double noise = sqrt(2 / 3.14159265) * sqrt(2 * p * (1 - p) / n);
     claim_begin(14);
-    say("    two samples of the reference differ by %s (the noise floor)\n", show(floor, 3));
+    say("    noise floor: two samples of the reference differ by %s; expected of so many animals: "
+        "%s\n", show(found, 3), number(noise, 3));
     say("    %-12s%-17s%-17s%s\n", "mode", ways[0], ways[1], ways[2]);
     for (int m = 0; m < 5; m++) {
         say("    %-12s", TUNED[m]);
@@ -1067,7 +1078,7 @@ static void claim_l6(void) {
         say("    %-12s%-34s%s\n", classic[m], "on the pairs file",
             show(drift(text("pairs_%s_mode", classic[m])), 3));
     }
-    need(all[0], mean(all[0]) >= DRIFTED * mean(floor) && mean(all[0]) > mean(all[2]));
+    need(all[0], mean(all[0]) >= DRIFTED * noise && mean(all[0]) > mean(all[2]));
     need(all[1], mean(all[0]) > mean(all[1]));
     claim_end(14, "A story's animal is a dog in 60% and a cat in 40%; nothing that is rewarded "
               "depends on which.");
@@ -1079,7 +1090,7 @@ static void sweep(int stories) {
     const char *rows[][2] = {
         {"sft", "off on"}, {"pref-ft", "off on"}, {"bon", "off on"}, {"rwr", "off on"},
         {"reinforce", "off on"}, {"ppo", "off on"}, {"dpo", "off on"}, {"ipo", "off on"},
-        {"rwr", "off on"}, {"bon", "off on"}, {"dpo", "off on pairs"}, {"reinforce", "off on"},
+        {"rwr", "off on pairs"}, {"bon", "off on"}, {"dpo", "off on pairs"}, {"reinforce", "off on"},
         {"ppo", "off on"}, {"pref-ft", "pairs"}, {"ipo", "pairs"}};
     const char *rates[] = {"1e-4", "3e-4", "1e-3", "3e-3", "1e-2"};
     const char *tasks[] = {stories ? "min" : "r1", stories ? "mode" : "r2"};
