@@ -46,7 +46,7 @@ tune() {
         [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.jsonl"
         case $build-$method in  # whose best learning rate is not the one for fresh samples
             off-reinforce) from="$from --lr 1e-4" ;;
-            pairs-dpo) from="$from --lr 3e-3" ;;
+            pairs-dpo) from="$from --lr 3e-4" ;;
         esac ;;
     esac
     case $name in

@@ -1090,8 +1090,8 @@ static void sweep(int stories) {
     const char *rows[][2] = {
         {"sft", "off on"}, {"pref-ft", "off on"}, {"bon", "off on"}, {"rwr", "off on"},
         {"reinforce", "off on"}, {"ppo", "off on"}, {"dpo", "off on"}, {"ipo", "off on"},
-        {"rwr", "off on pairs"}, {"bon", "off on"}, {"dpo", "off on pairs"}, {"reinforce", "off on"},
-        {"ppo", "off on"}, {"pref-ft", "pairs"}, {"ipo", "pairs"}};
+        {"rwr", "off on pairs"}, {"bon", "off on"}, {"dpo", "off on pairs"},
+        {"reinforce", "off on"}, {"ppo", "off on"}, {"pref-ft", "pairs"}, {"ipo", "pairs"}};
     const char *rates[] = {"1e-4", "3e-4", "1e-3", "3e-3", "1e-2"};
     const char *tasks[] = {stories ? "min" : "r1", stories ? "mode" : "r2"};
     const int n_rates = 5;
