@@ -1624,6 +1624,7 @@ static double truth(const World *w, const int *token, int n) {
     return 0;
 }
 
+// The truth about every row.
 static void gold_rewards(const World *w, const Batch *b, double *reward) {
     for (int r = 0; r < b->n_rows; r++) {
         reward[r] = truth(w, b->token + b->start[r], b->row[r + 1] - b->start[r]);
@@ -1837,6 +1838,7 @@ static double logratio(const Batch *b, int row) {
     return response_sum(b, b->logp, row) - response_sum(b, b->ref_logp, row);
 }
 
+// log(1 / (1 + exp(-x))), without overflow on either side.
 static double log_sigmoid(double x) {
     return x > 0 ? -log1p(exp(-x)) : x - log1p(exp(x));
 }
@@ -2273,6 +2275,7 @@ static void gather(Run *run, const int *prompt, int n_prompts) {
     if (run->method->pairs) { make_pairs(to); }
 }
 
+// One step of the policy on run->step; adds to the sums that the next row of the log will show.
 static void gradient_step(Run *run) {
     Batch *b = &run->step;
     double norm;
@@ -2478,6 +2481,7 @@ static void train(Run *run) {
 
 enum { BINS = 20, KL_STEPS = 20000, SETTLED = 20 };
 
+// p = softmax(logit); KL(p || q) in nats; half the sum of |p - q|.
 static void softmax_of(const double *logit, double *p) {
     double total = 0;
     for (int i = 0; i < BINS; i++) { total += p[i] = exp(logit[i]); }
@@ -2674,6 +2678,7 @@ static void option_set(Options *o, int i, const char *text) {
     if (OPTIONS[i].kind == 'd') { *(double *)field = x; }
 }
 
+// The options of a command, defaults first. Errors (status 2): what the table does not allow.
 static Options options_parse(const char *command, int argc, char **argv) {
     Options o = {0};
     const char *names[N_OPTIONS];
@@ -2708,11 +2713,12 @@ static Options options_parse(const char *command, int argc, char **argv) {
     return o;
 }
 
+// Error: an option that a command cannot do without was not given.
 static void require(const char *option, const char *value) {
     if (!value) { stop(2, "%s is needed; see pref help", option); }
 }
 
-
+// n continuations of a prompt, as text, an empty line between them.
 static void print_samples(const GPT *g, const Tokenizer *t, const int *prompt, int n_prompt, int n,
                           const Sampling *how) {
     Sampler s = sampler_new(g->c, n, how->T);
@@ -2750,7 +2756,9 @@ static double corpus_loss(const GPT *g, Acts *a, Batch *b, const Corpus *c, int 
     return total / tokens;
 }
 
-// Supervised fine-tuning of a story model from random weights.
+// Supervised fine-tuning of a story model from random weights, to the file o->out: AdamW, its rate
+// warmed up and then brought to 0, over the stories in a new order each epoch. Prints the loss, in
+// nats a token, ten times. Errors: a file that is no stories', a loss that is not finite.
 static void train_on_stories(const Options *o) {
     Tokenizer t;
     Corpus train_set, val;
@@ -2829,6 +2837,7 @@ static void command_sft(const Options *o) {
     }
 }
 
+// Error: a model that was not trained with this tokenizer.
 static void fit_vocabulary(const char *path, const GPT *g, const char *data, const Tokenizer *t) {
     if (g->c.V != t->V) {
         stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", path, g->c.V, data,
@@ -2860,6 +2869,7 @@ static int *encode_row(const Tokenizer *t, const char *text, int most, int *n) {
     return id;
 }
 
+// Continue a text. Error: one that leaves no room in the context.
 static void command_sample(const Options *o) {
     Tokenizer t;
     GPT g = load_with_tokenizer(o, &t);
@@ -2870,6 +2880,7 @@ static void command_sample(const Options *o) {
     print_samples(&g, &t, prompt, n, o->n, &how);
 }
 
+// Print the log-probability of every token of a row but the first.
 static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
     batch_clear(b);
     batch_add(b, id, n, 1);
@@ -2878,6 +2889,7 @@ static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
     putchar('\n');
 }
 
+// Score a text, or rows of token ids: what another implementation can be compared with.
 static void command_score(const Options *o) {
     if (!o->text == !o->ids) { stop(2, "score needs one of --text and --ids"); }
     require("-m MODEL", o->model);
@@ -2947,12 +2959,16 @@ static void command_bench(const Options *o) {
     printf("sample: %.0f tok/s\n", n / best);
 }
 
-
-// A story task by its name.
-static const Task *story_task(const char *name) {
-    const Task *task = &TASKS[find("task", name, TASKS, N_TASKS, sizeof *TASKS)];
-    if (task->kind == BANDIT) { stop(2, "--task %s: expected a task of stories", name); }
-    return task;
+// The stories of a task, for the model that -m names and which is loaded into g.
+static World story_world(const Options *o, GPT *g) {
+    require("-m MODEL", o->model);
+    require("--task NAME", o->task);
+    const Task *task = &TASKS[find("task", o->task, TASKS, N_TASKS, sizeof *TASKS)];
+    if (task->kind == BANDIT) { stop(2, "--task %s: expected a task of stories", o->task); }
+    *g = gpt_load(o->model, 0, 0);
+    World w = world_new(task, g->c.maxT, o->data);
+    fit_vocabulary(o->model, g, o->data, &w.t);
+    return w;
 }
 
 // A model to go with another of context T and the tokenizer t.
@@ -2963,6 +2979,7 @@ static GPT load_beside(const char *path, const char *data, int T, const Tokenize
     return g;
 }
 
+// run->rm, which scores up to `rows` rows at a time. Errors: another shape, or no head.
 static void load_reward_model(Run *run, int rows) {
     const Options *o = run->o;
     run->rm = load_beside(o->rm, o->data, run->world.T, &run->world.t);
@@ -3030,6 +3047,7 @@ static void settle(Options *o, const Method *method, int bandit, int values) {
     if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o->method, misfit); }
 }
 
+// Set a run up, train, show what it did. Files are checked before the first step.
 static void command_tune(const Options *given) {
     Options o = *given;
     require("--method NAME", o.method);
@@ -3073,6 +3091,7 @@ static void command_tune(const Options *given) {
     output_close(&run.log);  // last: where it is, the run is complete
 }
 
+// "key": "text", with what JSON wants escaped.
 static void json_write(FILE *f, const char *key, const char *text) {
     fprintf(f, "\"%s\": \"", key);
     for (; *text; text++) {
@@ -3109,14 +3128,11 @@ static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r,
 // Preference pairs: two responses of the model to a training prompt, labelled by the task's truth;
 // with --label-noise X the label is drawn, by Bradley and Terry at temperature X.
 static void command_pairs(const Options *o) {
-    require("--task NAME", o->task);
-    require("-m MODEL", o->model);
     require("-o FILE", o->out);
     enum { ROUND = 64 };  // prompts at a time
-    GPT g = gpt_load(o->model, 0, 0);
-    Run run = {.o = o, .world = world_new(story_task(o->task), g.c.maxT, o->data)};
+    GPT g;
+    Run run = {.o = o, .world = story_world(o, &g)};
     const World *w = &run.world;
-    fit_vocabulary(o->model, &g, o->data, &w->t);
     int each = w->task->skewed ? 32 : 4, n_rows = ROUND * each, written = 0, fruitless = 0;
     run.sampler = sampler_new(g.c, n_rows, w->T);
     Batch prompts = batch_new(ROUND, ROUND * MAX_PROMPT, 1);
@@ -3165,6 +3181,7 @@ static void command_pairs(const Options *o) {
            "percentile\n", written, o->out, 50 * high / written, tenth);
 }
 
+// Pearson's, of n pairs of numbers.
 static double correlation(const double *x, const double *y, int n) {
     double sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
     for (int i = 0; i < n; i++) {
@@ -3327,14 +3344,11 @@ static void print_counts(Output *log, const char *whose, const Batch *b, const T
 // A policy beside its reference, both answering the same validation prompts.
 static void command_eval(const Options *o) {
     enum { POLICY, REF, ROWS = 64 };
-    require("-m MODEL", o->model);
     require("--ref MODEL", o->ref);
-    require("--task NAME", o->task);
-    GPT g[2] = {gpt_load(o->model, 0, 0), {.head = 0}};
-    Run run = {.o = o, .world = world_new(story_task(o->task), g[POLICY].c.maxT, o->data)};
+    GPT g[2];
+    Run run = {.o = o, .world = story_world(o, &g[POLICY])};
     const World *w = &run.world;
     int n = o->n, T = w->T;
-    fit_vocabulary(o->model, &g[POLICY], o->data, &w->t);
     g[REF] = load_beside(o->ref, o->data, T, &w->t);
     if (o->rm) { load_reward_model(&run, ROWS); }
     if ((double)n * T > INT_MAX) { stop(2, "-n %d is too large", n); }
@@ -3420,6 +3434,7 @@ static void command_kl(const Options *o) {
     output_close(&log);
 }
 
+// What a file holds, told by its first bytes.
 static void command_info(const Options *o) {
     require("a file", o->file);
     Input in = input_open(o->file);
@@ -3488,6 +3503,7 @@ static int find_command(const char *word) {
     return find("command", word, COMMANDS, N_COMMANDS, sizeof *COMMANDS);
 }
 
+// All commands; or one, with its options, and for tune its tasks and methods.
 static void command_help(const Options *o) {
     if (!o->file) {
         printf("pref: preference fine-tuning of a small language model\n\n");
@@ -3504,7 +3520,7 @@ static void command_help(const Options *o) {
             char head[64];
             snprintf(head, sizeof head, "%s %s", OPTIONS[i].name,
                      OPTIONS[i].value ? OPTIONS[i].value : "");
-            printf("  %-14s %s", head, OPTIONS[i].help);
+            printf("  %-18s %s", head, OPTIONS[i].help);
             if (OPTIONS[i].standard && *OPTIONS[i].standard) {
                 printf(" (%s)", OPTIONS[i].standard);
             }
@@ -3523,6 +3539,7 @@ static void command_help(const Options *o) {
     }
 }
 
+// argv[1] is the command, what follows its options. Error: output that did not arrive.
 static void run_command(int argc, char **argv) {
     int help = argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help");
     int c = find_command(help ? "help" : argv[1]);
