@@ -20,7 +20,7 @@ Sections, in reading order; nothing calls a later one:
      7 sampler               many rows at once, with a key/value cache
      8 tasks and rewards
      9 losses                each a short function that writes dlogp, and the table of methods
-    10 the training loop     sampled data or fixed data: the two #ifdef ON_POLICY
+    10 the training loop     sampled data or fixed data: #ifdef ON_POLICY
     11 categorical KL        why this is mode-seeking
     12 commands              the option table and what the user types
 
