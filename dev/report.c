@@ -866,7 +866,7 @@ static void claim_l1(void) {
             Seeds r = reward(text("pairs_%s_%s", classic[m], STORY_TASKS[t]));
             if (stat(r).n) {
                 say("    %-5s%-12s%-17s%-17s%-17s%d\n", STORY_TASKS[t], classic[m], "",
-                    show(r, 3), "on the pairs file", stat(r).n);
+                    show(r, 3), "(pairs file)", stat(r).n);
             }
         }
     }
@@ -1001,14 +1001,14 @@ static Seeds after_peak(const char *method, const char *quantity) {
 
 static void claim_l5(void) {
     claim_begin(13);
-    say("    (a) %-30s%-20s%s\n", "reward models of 80 noisy pairs", "true, since peak",
+    say("    (a) %-34s%-20s%s\n", "reward models of 80 noisy pairs", "true, since peak",
         "proxy, since then");
     for (int m = 0; m < 2; m++) {
         const char *name = m ? "dpo" : "ppo";
         Seeds gold = after_peak(name, "gold_reward"), proxy = after_peak(name, "proxy_reward");
         Seeds h = headroom(text("on_%s_mode_steps160_noisy1", name));
         for (int i = 0; i < SEEDS; i++) { h.at[i] = gold.at[i] / h.at[i]; }
-        say("    %-34s%-20s%-16s of H: %s\n", name, show(gold, 3), show(proxy, 3), show(h, 3));
+        say("    %-38s%-20s%-16s of H: %s\n", name, show(gold, 3), show(proxy, 3), show(h, 3));
         need(h, mean(h) <= -MARGIN && mean(proxy) >= 0);
         for (int k = 1; k <= 3; k++) {
             const char *run = text("on_%s_mode_steps160_noisy%d", name, k);
@@ -1018,13 +1018,13 @@ static void claim_l5(void) {
         plot(text("%s on mode, poor reward models", name), "KL to the reference, nats", "reward",
              0);
     }
-    say("    (b) %-12s%-17s%-17s%-17s%-12s%s\n", "mode", "entropy, start", "end",
+    say("    (b) %-12s%-17s%-17s%-19s%-10s%s\n", "mode", "entropy, start", "end",
         "end with --kl 0.1", "distinct", "with --kl 0.1");
     for (int m = 0; m < 5; m++) {
         const char *run = text("on_%s_mode", TUNED[m]), *kl = text("on_%s_mode_kl0.1", TUNED[m]);
         Seeds start = measure(run, "entropy", FIRST), end = measure(run, "entropy", LAST);
         Seeds held = measure(kl, "entropy", LAST);
-        say("    %-16s%-17s%-17s%-17s%-12s%s\n", TUNED[m], show(start, 2), show(end, 2),
+        say("    %-16s%-17s%-17s%-19s%-10s%s\n", TUNED[m], show(start, 2), show(end, 2),
             show(held, 2), number(mean(measure(run, "distinct", LAST)), 2),
             number(mean(measure(kl, "distinct", LAST)), 2));
         need(held, mean(end) <= COLLAPSED * mean(start) && mean(held) > mean(end));
