@@ -851,6 +851,7 @@ static void claim_l1(void) {
             const char *on = text("on_%s_%s", TUNED[m], STORY_TASKS[t]);
             const char *off = text("off_%s_%s", TUNED[m], STORY_TASKS[t]);
             d[t] = gap(on, off);
+            if (t == 1 && stat(d[t]).n == 0) { continue; }  // skew is not part of the core
             say("    %-5s%-12s%-17s%-17s%-17s%-7d%s\n", STORY_TASKS[t], TUNED[m],
                 show(reward(on), 3), show(reward(off), 3), show(d[t], 3), stat(d[t]).n,
                 m < 2 ? show(imitation_bound(off), 3) : "");
