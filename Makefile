@@ -52,8 +52,6 @@ debug: pref.c
 
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: $(TEST_SOURCES)
-	$(CC) $(SANITIZE) $(WARN) -DREAL=double test_pref.c -o test_asan -lm
-	./test_asan
 	$(CC) $(SANITIZE) $(WARN) test_pref.c -o test_asan -lm
 	./test_asan
 
