@@ -50,7 +50,7 @@ debug: pref.c
 	$(CC) -O0 -g $(WARN) $< -o pref_debug -lm
 	$(CC) -O0 -g $(WARN) -DON_POLICY $< -o pref_onpolicy_debug -lm
 
-SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE = -O2 -g $(call try,-march=native) -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: $(TEST_SOURCES)
 	$(CC) $(SANITIZE) $(WARN) test_pref.c -o test_asan -lm
 	./test_asan
