@@ -1,7 +1,7 @@
 # make            pref (offline data) and pref_onpolicy (the same file with -DON_POLICY)
 # make test       all tests
 # make debug      pref_debug, pref_onpolicy_debug: -O0 -g, for gdb
-# make asan       the tests under the address and undefined-behaviour sanitizers
+# make asan       the tests, with float, under the address and undefined-behaviour sanitizers
 # make bench      speed of training and sampling
 # make data       tinystories_tok.bin from our own stories; TEXT=file.txt: from any corpus; V=512
 # make clean
@@ -50,7 +50,8 @@ debug: pref.c
 	$(CC) -O0 -g $(WARN) $< -o pref_debug -lm
 	$(CC) -O0 -g $(WARN) -DON_POLICY $< -o pref_onpolicy_debug -lm
 
-SANITIZE = -O2 -g $(call try,-march=native) -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE = -O2 -g $(call try,-march=native) -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: $(TEST_SOURCES)
 	$(CC) $(SANITIZE) $(WARN) test_pref.c -o test_asan -lm
 	./test_asan

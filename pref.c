@@ -2128,9 +2128,9 @@ static double weigh(Batch *b, Loss loss, const Options *o) {
     return x;
 }
 
-// One gradient step of g: forward, loss, backward, AdamW; step counts from 1, and name says who for
-// in errors. Returns the loss, and in *norm, unless NULL, the gradient's norm. Error: one of them
-// is not finite.
+// One gradient step of g: forward, loss, backward, AdamW; step counts the steps made, from 1, and
+// name says who makes them, for errors. Returns the loss, and in *norm, unless NULL, the gradient's
+// norm. Error: one of them is not finite.
 static double learn(GPT *g, Acts *a, Batch *b, const char *name, Loss loss, const Options *o,
                     double lr, double max_norm, int step, double *norm) {
     int scores = loss == loss_bradley_terry, values = scores || loss == loss_ppo_value;
@@ -2336,12 +2336,10 @@ static void evaluate(Run *run, int step) {
     memset(run->count, 0, (size_t)run->n_bins * sizeof *run->count);
     for (int r = 0; r < b->n_rows; r++) {
         for (int k = 0; k < N_MEASURES; k++) { mean[k] += measure(run, b, r, k) / b->n_rows; }
-        int n = is_bandit(&run->world) ? b->row[r + 1] - b->start[r] : 1;
-        for (int i = 0; i < n; i++) {
-            int length = b->row[r + 1] - b->start[r];
-            run->count[is_bandit(&run->world) ? b->token[b->start[r] + i] : length - 1]++;
-        }
-        counted += n;
+        int length = b->row[r + 1] - b->start[r], bandit = is_bandit(&run->world);
+        counted += bandit ? length : 1;
+        if (!bandit) { run->count[length - 1]++; }
+        for (int i = 0; i < length && bandit; i++) { run->count[b->token[b->start[r] + i]]++; }
     }
     gpt_forward(&run->policy, &run->acts, probe, probe->logp, NULL);
     double none = probe->n_pairs ? 0 : NAN;
@@ -2430,16 +2428,16 @@ static void train(Run *run) {
         reuse = INT_MAX;
     }
 #endif
-    int T = run->world.T, n_eval = 4 * PROBE_PAIRS;  // as many rows as EVAL_BANDIT
+    int T = run->world.T, most = EVAL_BANDIT;  // most: rows sampled at once; the probe has as many
     if ((double)n_prompts * o->n * fmax(T, o->n) > INT_MAX) {
         stop(1, "a collection of %d prompts with %d responses each is too large", n_prompts, o->n);
     }
     if (from) {
         run->prompts = batch_new(n_prompts, n_prompts * min_int(T, MAX_PROMPT), 1);
         run->data = batch_new(n_prompts * o->n, n_prompts * o->n * T, o->n);
-        n_eval = n_prompts * o->n > n_eval ? n_prompts * o->n : n_eval;
+        most = n_prompts * o->n > most ? n_prompts * o->n : most;
     }
-    run->sampler = sampler_new(run->policy.c, n_eval, T);
+    run->sampler = sampler_new(run->policy.c, most, T);
     int *order = alloc((size_t)n_prompts, sizeof(int), "a collection");
     make_probe(run);
     evaluate(run, 0);
@@ -2553,8 +2551,7 @@ static const struct {
     const char *standard, *help;
 } OPTIONS[] = {
 #define AT(field) offsetof(Options, field)
-    {"sample score pairs eval", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model"},
-    {"rm", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model to start from"},
+    {"sample score pairs rm eval", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model"},
     {"eval", "--ref", "MODEL", 's', AT(ref), 0, 0, NULL, "the reference it was tuned from"},
     {"tune", "--method", "NAME", 's', AT(method), 0, 0, NULL, "one of those below"},
     {"tune", "--task", "NAME", 's', AT(task), 0, 0, NULL, "one of those below"},
@@ -2565,8 +2562,7 @@ static const struct {
      "preference pairs; tune: instead of samples of the reference"},
     {"sft", "--task", "bandit", 's', AT(task), 0, 0, NULL, "train the bandit's reference instead"},
     {"sft", "-o", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
-    {"tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned policy goes"},
-    {"pairs rm", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the result goes"},
+    {"pairs rm tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the result goes"},
     {"sft sample score pairs rm tune eval info", "--data", "FILE", 's', AT(data), 0, 0,
      "tinystories_tok.bin", "tokenizer and stories"},
     {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "4000", "gradient steps"},
@@ -3052,7 +3048,7 @@ static void command_tune(const Options *given) {
     Options o = *given;
     require("--method NAME", o.method);
     require("--task NAME", o.task);
-    Run run = {.o = &o, .queries = 0};
+    Run run = {.o = &o};
     run.method = &METHODS[find("method", o.method, METHODS, N_METHODS, sizeof *METHODS)];
     const Task *task = &TASKS[find("task", o.task, TASKS, N_TASKS, sizeof *TASKS)];
     run.baseline = find("baseline", o.baseline, BASELINES, 4, sizeof *BASELINES);
@@ -3104,12 +3100,13 @@ static void json_write(FILE *f, const char *key, const char *text) {
 
 // Of the rows of b from first to before end, responses to one prompt, keep the first two that are
 // complete and valid as text. What encoding that text gives back is what counts, so that the file
-// alone determines everything. Skew keeps each with probability exp((l - longest) / 15). Sets the
-// texts (to free) and `pair`; returns whether there are two and the truth tells them apart.
+// alone determines everything. Skew keeps each with probability exp((l - longest) / 15). Sets text
+// (two responses and the prompt, to free) and `pair`; returns whether there are two and the truth
+// tells them apart.
 static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r, Batch *pair,
-                     char *text[2]) {
+                     char *text[3]) {
     int begin = b->row[first];
-    char *prompt = tokens_text(&w->t, b->token + begin, b->start[first] - begin);
+    char *prompt = text[2] = tokens_text(&w->t, b->token + begin, b->start[first] - begin);
     batch_clear(pair);
     text[0] = text[1] = NULL;
     for (int i = first; i < end && pair->n_rows < 2 && utf8_valid(prompt); i++) {
@@ -3120,7 +3117,6 @@ static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r,
         text[k] = tokens_text(&w->t, b->token + b->start[i], n);
         if (n <= w->longest && utf8_valid(text[k])) { batch_add_text(pair, w, prompt, text[k]); }
     }
-    free(prompt);
     gold_rewards(w, pair, pair->reward);
     return pair->n_rows == 2 && pair->reward[0] != pair->reward[1];
 }
@@ -3149,25 +3145,22 @@ static void command_pairs(const Options *o) {
         sample_rows(&run, &g, &w->train, &prompts, ROUND, each, (uint64_t)round << 32 | 6, &b);
         for (int i = 0; i < n_rows; i++) { sampled[b.row[i + 1] - b.start[i]]++; }
         for (int first = 0; first < n_rows && written < o->n; first += each) {
-            char *text[2], *prompt;
+            char *text[3];
             if (draw_pair(w, &b, first, first + each, &r, &pair, text)) {
                 double gap = pair.reward[0] - pair.reward[1], noise = o->label_noise;
                 int won = gap < 0;
                 if (noise > 0) { won = rng_uniform(&r) >= exp(log_sigmoid(gap / noise)); }
-                prompt = tokens_text(&w->t, pair.token, pair.start[0]);
                 fputc('{', out.f);
-                json_write(out.f, "prompt", prompt);
+                json_write(out.f, "prompt", text[2]);
                 json_write(out.f, "chosen", text[won]);
                 json_write(out.f, "rejected", text[!won]);
                 fprintf(out.f, "\"score_chosen\": %.6g, \"score_rejected\": %.6g}\n",
                         pair.reward[won], pair.reward[!won]);
                 for (int k = 0; k < 2; k++) { kept[pair.row[k + 1] - pair.start[k]]++; }
-                free(prompt);
                 written++;
                 fruitless = 0;
             }
-            free(text[0]);
-            free(text[1]);
+            for (int k = 0; k < 3; k++) { free(text[k]); }
         }
         progress("%d of %d pairs", written, o->n);
     }
@@ -3269,7 +3262,7 @@ static void command_rm(const Options *o) {
     w.T = ref.c.maxT;
     Batch data = pairs_read(&w, o->pairs, &score);
     int n_pairs = data.n_rows / 2, held = n_pairs / 10, known = n_pairs - held, n = 0;
-    Acts a = acts_new(&rm, 2 * o->batch, w.T, 1);
+    Acts a = acts_new(&rm, 2 * min_int(o->batch, known), w.T, 1);
     train_reward_model(&rm, &a, &data, known, o);
     Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = (uint64_t)o->seed};
     standardise(&rm, &a, &ref, &data, &how);
@@ -3303,36 +3296,36 @@ static void print_mean(Output *log, const char *name, const double *x, int n) {
     if (log->f) { fprintf(log->f, "%s,%.6g,%.6g,%d\n", name, mean, error, n); }
 }
 
-// Whether text has the word (n bytes), as a whole.
-static int has_whole_word(const char *text, const char *word, size_t n) {
-    for (const char *p = text; *p; p++) {
-        if (!strncmp(p, word, n) && kind(p[n]) != 'a' && (p == text || kind(p[-1]) != 'a')) {
-            return 1;
+// Whether text has one of the words (separated by commas), as a whole word.
+static int has_any(const char *text, const char *words) {
+    size_t n;
+    for (const char *word = words; *word; word += n + (word[n] == ',')) {
+        n = strcspn(word, ",");
+        for (const char *p = text; n && *p; p++) {
+            int begins = p == text || kind(p[-1]) != 'a';
+            if (begins && !strncmp(p, word, n) && kind(p[n]) != 'a') { return 1; }
         }
     }
     return 0;
 }
 
-// Of the responses that contain any of the words (separated by commas), the share with each.
+// Of the responses that contain any of the words, the share with each.
 static void print_counts(Output *log, const char *whose, const Batch *b, const Tokenizer *t,
                          const char *words) {
     double *x = alloc((size_t)b->n_rows, sizeof *x, "counts");
-    for (const char *word = words, *next; *word; word = next + (*next == ',')) {
-        next = word + strcspn(word, ",");
+    size_t n;
+    for (const char *word = words; *word; word += n + (word[n] == ',')) {
         int any = 0;
+        char name[64], one[64];
+        n = strcspn(word, ",");
+        snprintf(one, sizeof one, "%.*s", (int)n, word);
+        snprintf(name, sizeof name, "%s: %.40s", whose, one);
         for (int r = 0; r < b->n_rows; r++) {
             char *text = tokens_text(t, b->token + b->start[r], b->row[r + 1] - b->start[r]);
-            int found = 0;
-            for (const char *p = words, *end; *p; p = end + (*end == ',')) {
-                end = p + strcspn(p, ",");
-                found |= end > p && has_whole_word(text, p, (size_t)(end - p));
-            }
-            x[any] = next > word && has_whole_word(text, word, (size_t)(next - word));
-            any += found;
+            x[any] = has_any(text, one);
+            any += has_any(text, words);
             free(text);
         }
-        char name[64];
-        snprintf(name, sizeof name, "%s: %.*s", whose, (int)(next - word), word);
         if (any) {
             print_mean(log, name, x, any);
         } else {
