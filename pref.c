@@ -174,12 +174,12 @@ static Output output_open(const char *path) {
     return out;
 }
 
-// A CSV with its header line; no file if path is NULL.
+// A CSV that begins with this header; no file if path is NULL.
 static Output csv_open(const char *path, const char *header) {
     Output out = {0};
     if (path) {
         out = output_open(path);
-        fprintf(out.f, "%s\n", header);
+        fputs(header, out.f);
     }
     return out;
 }
@@ -227,8 +227,8 @@ static uint64_t rng_next(Rng *r) {
 }
 
 // The stream number `index` of those that `seed` and `purpose` (any two numbers) name.
-static Rng rng_stream(uint64_t seed, uint64_t purpose, uint64_t index) {
-    Rng r = {seed};
+static Rng rng_stream(int seed, uint64_t purpose, uint64_t index) {
+    Rng r = {(uint64_t)seed};
     r.state = rng_next(&r) + purpose;
     r.state = rng_next(&r) + index;
     r.state = rng_next(&r);
@@ -243,12 +243,35 @@ static double rng_normal(Rng *r) {
     return radius * cos(6.283185307179586 * rng_uniform(r));
 }
 
-static void shuffle(int *x, int n, Rng *r) {  // Fisher and Yates
-    for (int i = n - 1; i > 0; i--) {
-        int j = rng_below(r, i + 1), t = x[i];
-        x[i] = x[j];
-        x[j] = t;
+// The numbers 0 .. n-1 in a random order, a new one each time all have been dealt.
+typedef struct {
+    int n, next, *number, seed;
+    uint64_t purpose, pass;
+} Deck;
+
+// Begin again, with n numbers (no more than there were), and the next pass's random stream.
+static void deck_restart(Deck *d, int n) {
+    for (int i = 0; i < n; i++) { d->number[i] = i; }
+    d->next = d->n = n;
+}
+
+static Deck deck_new(int n, int seed, uint64_t purpose) {
+    Deck d = {n, n, alloc(n, sizeof(int), "an order"), seed, purpose, 0};
+    deck_restart(&d, n);
+    return d;
+}
+
+static int deal(Deck *d) {
+    if (d->next == d->n) {
+        Rng r = rng_stream(d->seed, d->purpose, d->pass++);
+        for (int i = d->n - 1; i > 0; i--) {  // Fisher and Yates
+            int j = rng_below(&r, i + 1), t = d->number[i];
+            d->number[i] = d->number[j];
+            d->number[j] = t;
+        }
+        d->next = 0;
     }
+    return d->number[d->next++];
 }
 
 // --- arithmetic ----------------------------------------------------------------------------------
@@ -303,6 +326,18 @@ static real largest(const real *a, int n) {
     for (; i < n; i++) { m[0] = a[i] > m[0] ? a[i] : m[0]; }
     for (int j = 1; j < 16; j++) { m[0] = m[j] > m[0] ? m[j] : m[0]; }
     return m[0];
+}
+
+// Mean and standard deviation (n - 1 in the denominator; 0 for one) of n numbers.
+typedef struct {
+    double mean, std;
+} Moments;
+
+static Moments moments(const double *x, int n) {
+    double mean = 0, squares = 0;
+    for (int i = 0; i < n; i++) { mean += x[i] / n; }
+    for (int i = 0; i < n; i++) { squares += (x[i] - mean) * (x[i] - mean); }
+    return (Moments){mean, n > 1 ? sqrt(squares / (n - 1)) : 0};
 }
 
 // exp(x) to 2e-7 relative in float, in a form that compilers turn into vector instructions (libm's
@@ -803,7 +838,7 @@ static GPT gpt_new(Config c, int head, int trainable) {
 }
 
 // Weights as they are before training.
-static void gpt_init(GPT *g, uint64_t seed) {
+static void gpt_init(GPT *g, int seed) {
     Rng r = rng_stream(seed, 'i', 0);
     for (const Tensor *t = g->tensor; t < g->tensor + N_TENSORS; t++) {
         for (size_t j = 0; j < t->size; j++) {
@@ -855,7 +890,7 @@ static Batch batch_new(int max_rows, int max_tokens, int group) {
     return b;
 }
 
-static void batch_clear(Batch *b) { b->n_rows = b->n_tokens = 0; }
+static void batch_clear(Batch *b) { b->n_rows = b->n_tokens = b->n_pairs = 0; }
 
 // Append a row of n tokens (they may be in place already); those from `start` on are the response.
 static void batch_add(Batch *b, const int *token, int n, int start) {
@@ -1345,9 +1380,9 @@ static void stories_load(const char *path, Tokenizer *t, Corpus *train, Corpus *
 
 // Append story d as a row of at most T tokens: end-of-text as start, then its tokens, up to and
 // with its end-of-text if there is room.
-static void batch_add_story(Batch *b, const Corpus *c, int d, int eot, int T) {
+static void batch_add_story(Batch *b, const Corpus *c, int d, int T) {
     int n = min_int(c->doc[d + 1] - c->doc[d], T - 1), *row = b->token + b->n_tokens;
-    row[0] = eot;
+    row[0] = c->token[c->doc[d + 1] - 1];
     for (int i = 0; i < n; i++) { row[i + 1] = c->token[c->doc[d] + i]; }
     batch_add(b, row, n + 1, 1);
 }
@@ -1381,7 +1416,8 @@ typedef struct {
     int eot;             // the token that ends a row, -1: none
     double temperature;  // 0: always the likeliest
     int top_k;           // draw from the k likeliest only (and their equals); 0: from all
-    uint64_t seed, stream;  // row r draws from rng_stream(seed, stream, r)
+    int seed;
+    uint64_t stream;     // row r draws from rng_stream(seed, stream, r)
 } Sampling;
 
 // One thread's work space, and its n rows under way: for each, which one it is and the token it
@@ -1556,14 +1592,30 @@ static int story_rest(const World *w, const Corpus *c, int d) {
     return c->doc[d + 1] - c->doc[d] - story_prompt(w, c, d);
 }
 
-// data: the file of stories. The commonest length is that of the training stories' responses, each
-// length counted with the four on either side.
-static World world_new(const Task *task, int T, const char *data) {
-    World w = {.task = task, .T = T, .longest = T - MAX_PROMPT};
-    if (is_bandit(&w)) { return w; }
-    if (w.longest < 2) { stop(1, "a context of %d tokens has no room for stories", T); }
-    stories_load(data, &w.t, &w.train, &w.val);
-    int *count = alloc((size_t)T + 9, sizeof(int), "lengths"), most = 0;
+// Error: a model that was not trained with this tokenizer.
+static void fit_vocabulary(const char *path, Config c, const char *data, const Tokenizer *t) {
+    if (c.V != t->V) {
+        stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", path, c.V, data,
+             t->V);
+    }
+}
+
+// The world of a model of shape c, which o->model names; its stories are those of o->data. The
+// commonest length is that of the training stories' responses, each length counted with the four
+// on either side. Error: the model does not fit the task.
+static World world_new(const Task *task, const Options *o, Config c) {
+    World w = {.task = task, .T = c.maxT, .longest = c.maxT - MAX_PROMPT};
+    if (is_bandit(&w)) {
+        if (c.V != BANDIT_TOKENS || c.maxT != o->len + 1) {
+            stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d",
+                 o->model, c.V, c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
+        }
+        return w;
+    }
+    if (w.longest < 2) { stop(1, "a context of %d tokens has no room for stories", w.T); }
+    stories_load(o->data, &w.t, &w.train, &w.val);
+    fit_vocabulary(o->model, c, o->data, &w.t);
+    int *count = alloc((size_t)w.T + 9, sizeof(int), "lengths"), most = 0;
     for (int d = 0; d < w.train.n_docs; d++) {
         int n = story_rest(&w, &w.train, d);
         for (int i = n; n <= w.longest && i < n + 9; i++) { count[i]++; }  // count[l + 4]: near l
@@ -1574,7 +1626,7 @@ static World world_new(const Task *task, int T, const char *data) {
             w.mode = n;
         }
     }
-    if (!most) { stop(1, "%s: no story has a response of %d tokens or fewer", data, w.longest); }
+    if (!most) { stop(1, "%s: no story has a response of %d tokens or fewer", o->data, w.longest); }
     return w;
 }
 
@@ -1608,27 +1660,24 @@ static void bandit_data(double p[BANDIT_TOKENS]) {
     }
 }
 
-// The truth: the reward, in [0, 1], of a response of n tokens. One of a story that was cut, without
-// its end-of-text, has 0.
-static double truth(const World *w, const int *token, int n) {
+// The truth: the reward, in [0, 1], of row r's response. One of a story that was cut, without its
+// end-of-text, has 0.
+static double truth(const World *w, const Batch *b, int r) {
+    const int *token = b->token + b->start[r];
+    int n = b->row[r + 1] - b->start[r];
     double total = 0;
-    switch (w->task->kind) {
-    case BANDIT:
+    if (is_bandit(w)) {
         for (int i = 0; i < n; i++) { total += exp(-pow((token[i] - w->task->peak) / 10, 2)); }
         return total / n;
-    case SHORTEST:
-        return token[n - 1] == w->t.eot && n <= w->longest ? 1 - (n - 1) / (w->longest - 1.0) : 0;
-    case TYPICAL:
-        return token[n - 1] == w->t.eot ? exp(-pow((n - w->mode) / 10.0, 2)) : 0;
     }
-    return 0;
+    if (token[n - 1] != w->t.eot || n > w->longest) { return 0; }
+    return w->task->kind == SHORTEST ? 1 - (n - 1) / (w->longest - 1.0)
+                                     : exp(-pow((n - w->mode) / 10.0, 2));
 }
 
-// The truth about every row.
-static void gold_rewards(const World *w, const Batch *b, double *reward) {
-    for (int r = 0; r < b->n_rows; r++) {
-        reward[r] = truth(w, b->token + b->start[r], b->row[r + 1] - b->start[r]);
-    }
+// The true reward of every row.
+static void gold_rewards(const World *w, Batch *b) {
+    for (int r = 0; r < b->n_rows; r++) { b->reward[r] = truth(w, b, r); }
 }
 
 // Append a row: a prompt of one uniform token, and `len` tokens from the bandit's data.
@@ -1673,13 +1722,9 @@ static char *utf8_put(char *to, unsigned c) {
 
 // The number that the four hexadecimal digits at p are; -1: they are not.
 static int json_hex(const char *p) {
-    int c = 0;
-    for (int i = 0; i < 4; i++) {
-        const char *digits = "0123456789abcdef", *d = strchr(digits, tolower((unsigned char)p[i]));
-        if (!p[i] || !d) { return -1; }
-        c = c << 4 | (int)(d - digits);
-    }
-    return c;
+    char four[5] = "";
+    if (strspn(p, "0123456789abcdefABCDEF") < 4) { return -1; }
+    return (int)strtol(memcpy(four, p, 4), NULL, 16);
 }
 
 // Decode the JSON string that starts at *p (its opening quote) in place. Returns its text, and
@@ -1787,7 +1832,7 @@ static Batch pairs_read(const World *w, const char *path, double (**score)[2]) {
     double most = fmin(2.0 * lines * w->T, 2 * (double)in.size);  // a token has a byte at least
     if (most > INT_MAX) { stop(1, "%s: %d pairs are too many", path, lines); }
     Batch b = batch_new(2 * lines, (int)most, 2);
-    double (*number)[2] = alloc((size_t)lines, sizeof *number, "scores");
+    double (*number)[2] = alloc(lines, sizeof *number, "scores");
     rewind(in.f);
     ssize_t length;
     for (int line = 1; (length = getline(&text, &room, in.f)) >= 0; line++) {
@@ -2031,25 +2076,26 @@ typedef struct {
     Loss loss;
     int pairs, ref, old;      // needs pairs, reference and sampling log-probabilities
     double beta;              // default of --beta
-    double lr[2];             // default learning rate: bandit, stories
+    double lr[4];  // default learning rates: the bandit; stories: fresh samples, fixed ones, pairs
 } Method;
 
 static const Method METHODS[] = {
-    {"sft", "imitates all responses", "no", "yes", "no", loss_sft, 0, 0, 0, 0, {3e-4, 1e-4}},
+    {"sft", "imitates all responses", "no", "yes", "no", loss_sft, 0, 0, 0, 0,
+     {3e-4, 1e-4, 1e-4, 1e-4}},
     {"pref-ft", "imitates winners of pairs (filtered SFT on chosen)", "no", "yes", "no",
-     loss_pref_ft, 1, 0, 0, 0, {3e-4, 1e-4}},
+     loss_pref_ft, 1, 0, 0, 0, {3e-4, 1e-4, 1e-4, 1e-4}},
     {"bon", "imitates the best of n (fresh: RAFT, expert iteration)", "either", "either",
-     "no", loss_bon, 0, 0, 0, 0, {1e-3, 1e-3}},
+     "no", loss_bon, 0, 0, 0, 0, {1e-3, 1e-3, 1e-3, 1e-3}},
     {"rwr", "imitates all, weighted by exp(A/beta)", "either", "either", "no",
-     loss_rwr, 0, 0, 0, 1, {3e-4, 1e-3}},
+     loss_rwr, 0, 0, 0, 1, {3e-4, 1e-3, 1e-3, 1e-3}},
     {"reinforce", "policy gradient (with --baseline loo: RLOO)", "yes", "no", "with a baseline",
-     loss_reinforce, 0, 0, 0, 0, {1e-3, 1e-3}},
+     loss_reinforce, 0, 0, 0, 0, {1e-3, 1e-3, 1e-4, 1e-4}},
     {"ppo", "clipped policy gradient (group baseline: GRPO-like)", "yes", "yes", "yes",
-     loss_ppo, 0, 0, 1, 0, {1e-3, 1e-3}},
+     loss_ppo, 0, 0, 1, 0, {1e-3, 1e-3, 1e-3, 1e-3}},
     {"dpo", "widens pairs' margins (with ON_POLICY: online DPO)", "either", "yes", "yes",
-     loss_dpo, 1, 1, 0, 0.1, {3e-3, 1e-3}},
+     loss_dpo, 1, 1, 0, 0.1, {3e-3, 1e-3, 1e-3, 3e-4}},
     {"ipo", "pulls pairs' margins to 1/(2 tau)", "either", "yes", "yes",
-     loss_ipo, 1, 1, 0, 0, {1e-2, 1e-4}},
+     loss_ipo, 1, 1, 0, 0, {1e-2, 1e-4, 1e-4, 1e-4}},
 };
 enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 
@@ -2062,12 +2108,10 @@ static const char *const BASELINES[] = {"none", "loo", "group", "value"};
 static void advantages(Batch *b, int baseline) {
     int n = b->group;
     for (int r = 0; r < b->n_rows; r++) {
-        double mean = 0, squares = 0, *group = b->reward + r - r % n, A = b->reward[r];
-        for (int i = 0; i < n; i++) { mean += group[i] / n; }
-        for (int i = 0; i < n; i++) { squares += (group[i] - mean) * (group[i] - mean); }
-        double std = n > 1 ? sqrt(squares / (n - 1)) : 0;
-        if (baseline == LEAVE_ONE_OUT) { A = n > 1 ? (A - mean) * n / (n - 1) : 0; }
-        if (baseline == GROUP_BASELINE) { A = std > 0 ? (A - mean) / (std + 1e-8) : 0; }
+        double A = b->reward[r];
+        Moments m = moments(b->reward + r - r % n, n);
+        if (baseline == LEAVE_ONE_OUT) { A = n > 1 ? (A - m.mean) * n / (n - 1) : 0; }
+        if (baseline == GROUP_BASELINE) { A = m.std > 0 ? (A - m.mean) / (m.std + 1e-8) : 0; }
         for (int i = b->start[r]; i < b->row[r + 1]; i++) { b->advantage[i] = (real)A; }
     }
 }
@@ -2128,37 +2172,125 @@ static double weigh(Batch *b, Loss loss, const Options *o) {
     return x;
 }
 
+// What a loss wants of the network: log-probabilities, the scalar head's values, or both.
+static int wants_logp(Loss loss) { return loss != loss_bradley_terry; }
+static int wants_value(Loss loss) { return loss == loss_bradley_terry || loss == loss_ppo_value; }
+
+// The loss of a batch under g: a forward pass, and dlogp and dvalue to go back with.
+static double batch_loss(const GPT *g, Acts *a, Batch *b, Loss loss, const Options *o) {
+    gpt_forward(g, a, b, wants_logp(loss) ? b->logp : NULL, wants_value(loss) ? b->value : NULL);
+    return weigh(b, loss, o);
+}
+
 // One gradient step of g: forward, loss, backward, AdamW; step counts the steps made, from 1, and
-// name says who makes them, for errors. Returns the loss, and in *norm, unless NULL, the gradient's
-// norm. Error: one of them is not finite.
+// name says who makes them, for errors. Returns the loss, and in *norm the gradient's norm. Error:
+// one of them is not finite.
 static double learn(GPT *g, Acts *a, Batch *b, const char *name, Loss loss, const Options *o,
                     double lr, double max_norm, int step, double *norm) {
-    int scores = loss == loss_bradley_terry, values = scores || loss == loss_ppo_value;
-    gpt_forward(g, a, b, scores ? NULL : b->logp, values ? b->value : NULL);
-    double x = weigh(b, loss, o);
-    gpt_backward(g, a, b, scores ? NULL : b->dlogp, values ? b->dvalue : NULL);
-    double length = adamw(g, lr, max_norm, step);
-    if (!isfinite(x) || !isfinite(length)) {
+    double x = batch_loss(g, a, b, loss, o);
+    gpt_backward(g, a, b, wants_logp(loss) ? b->dlogp : NULL, wants_value(loss) ? b->dvalue : NULL);
+    *norm = adamw(g, lr, max_norm, step);
+    if (!isfinite(x) || !isfinite(*norm)) {
         stop(1, "%s: the loss is not finite at step %d; try a smaller --lr", name, step);
     }
-    if (norm) { *norm = length; }
     return x;
 }
 
+// What supervised training reads, its items numbered from `first` to before `end`: documents for a
+// language model, or pairs for a reward model, rows 2i (which won) and 2i + 1 of a batch.
+typedef struct {
+    const Corpus *docs;
+    const Batch *pairs;
+    int first, end;
+} Lessons;
+
+static void batch_add_lesson(Batch *b, const Lessons *from, int i, int T) {
+    if (from->docs) {
+        batch_add_story(b, from->docs, i, T);
+        return;
+    }
+    for (int k = 0; k < 2; k++) {
+        const int *row = from->pairs->row + 2 * i + k;
+        batch_add(b, from->pairs->token + row[0], row[1] - row[0], 1);
+    }
+    b->pair[b->n_pairs++] = (Pair){b->n_rows - 2, b->n_rows - 1, 1};
+}
+
+// The mean loss over all items, nats a token or a pair, a batch at a time.
+static double lessons_loss(const GPT *g, Acts *a, Batch *b, Loss loss, const Lessons *from,
+                           const Options *o) {
+    double total = 0, n = 0;
+    for (int i = from->first; i < from->end;) {
+        for (batch_clear(b); i < from->end && b->n_rows < b->max_rows; i++) {
+            batch_add_lesson(b, from, i, g->c.maxT);
+        }
+        double items = from->docs ? b->n_tokens - b->n_rows : b->n_pairs;
+        total += items * batch_loss(g, a, b, loss, o);
+        n += items;
+    }
+    return total / n;
+}
+
+// Supervised training of g: AdamW, its rate warmed up and then brought to 0, over the lessons in a
+// new order each pass. Ten times it prints and logs the loss, nats a token or a pair, and that on
+// lessons held out.
+static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const Lessons *held,
+                const Options *o) {
+    int T = g->c.maxT, group = from->docs ? 1 : 2, n_rows = o->batch * group, since = 0;
+    int every = o->steps / 10 ? o->steps / 10 : 1;
+    Acts a = acts_new(g, n_rows, T, 1);
+    Batch b = batch_new(n_rows, n_rows * T, group);
+    Deck deck = deck_new(from->end - from->first, o->seed, 'e');
+    Output log = csv_open(o->log, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n");
+    printf("%.2f M parameters, %d thread%s\n", (double)g->n_params / 1e6, threads(),
+           threads() > 1 ? "s" : "");
+    double spent = 0, total = 0, norms = 0, norm, tokens = 0;
+    for (int step = 1; step <= o->steps; step++) {
+        double begin = seconds();
+        for (batch_clear(&b); b.n_rows < n_rows;) {
+            batch_add_lesson(&b, from, from->first + deal(&deck), T);
+        }
+        // linear warm-up over a twentieth of the steps, then half a cosine down to 0
+        double warm = (double)step / (0.05 * o->steps + 1), done = (double)step / o->steps;
+        double lr = o->lr * (warm < 1 ? warm : 0.5 * (1 + cos(3.141592653589793 * done)));
+        double x = learn(g, &a, &b, name, loss, o, lr, 1, step, &norm);
+        total += x;
+        norms += norm;
+        tokens += b.n_tokens;
+        since++;
+        spent += seconds() - begin;
+        progress("step %d of %d, loss %.3f, about %.0f s left", step, o->steps, x,
+                 spent / step * (o->steps - step));
+        if (step % every == 0 || step == o->steps) {
+            double v = lessons_loss(g, &a, &b, loss, held, o);
+            progress("%s", "");
+            printf("step %5d  train %.4f  validation %.4f  %.0f tokens/s  %.0f s\n", step,
+                   total / since, v, tokens / spent, spent);
+            fflush(stdout);
+            if (log.f) {
+                fprintf(log.f, "%d,%.6f,%.6f,%.6g,%.6g,%.0f,%.3f\n", step, total / since, v, lr,
+                        norms / since, tokens / spent, spent);
+            }
+            total = norms = since = 0;
+        }
+    }
+    output_close(&log);
+}
+
 // The bandit's reference policy: SFT on responses drawn from its data.
-static GPT bandit_reference(int len, uint64_t seed) {
+static GPT bandit_reference(int len, int seed) {
     enum { STEPS = 300, ROWS = 256 };
     GPT g = gpt_new((Config){len + 1, BANDIT_TOKENS, 3, 3, 48, BANDIT_TOKENS}, 0, 1);
     gpt_init(&g, seed);
     Acts a = acts_new(&g, ROWS, len + 1, 1);
     Batch b = batch_new(ROWS, ROWS * (len + 1), 1);
     Rng r = rng_stream(seed, 'd', 0);
-    double p[BANDIT_TOKENS];
+    double p[BANDIT_TOKENS], norm;
     bandit_data(p);
     for (int step = 1; step <= STEPS; step++) {
         batch_clear(&b);
         for (int i = 0; i < ROWS; i++) { batch_add_bandit(&b, p, len, &r); }
-        learn(&g, &a, &b, "the reference", loss_tokens, &(Options){0}, 3e-3, 0, step, NULL);
+        learn(&g, &a, &b, "the reference", loss_tokens, &(Options){0}, 3e-3, 0, step, &norm);
         progress("training the reference, step %d of %d", step, STEPS);
     }
     return g;
@@ -2195,18 +2327,18 @@ static int step_rows(const Run *run) { return run->o->batch * run->o->n; }
 // no pair has one that could teach it (TRL's "missing EOS penalty").
 static const double CUT_SCORE = -3;
 
-// What the reward model says of every row: its head at the last token.
-static void proxy_rewards(Run *run, Batch *b, double *reward) {
+// The reward of every row as the reward model has it: its head at the last token.
+static void proxy_rewards(Run *run, Batch *b) {
     gpt_forward(&run->rm, &run->rm_acts, b, NULL, b->value);
     for (int r = 0; r < b->n_rows; r++) {
         int last = b->row[r + 1] - 1;
-        reward[r] = b->token[last] == run->world.t.eot ? (double)b->value[last] : CUT_SCORE;
+        b->reward[r] = b->token[last] == run->world.t.eot ? (double)b->value[last] : CUT_SCORE;
     }
 }
 
 // n prompts, of stories those of c. stream names what for.
 static void draw_prompts(const Run *run, const Corpus *c, Batch *prompts, int n, uint64_t stream) {
-    Rng r = rng_stream((uint64_t)run->o->seed, 'x', stream);
+    Rng r = rng_stream(run->o->seed, 'x', stream);
     batch_clear(prompts);
     for (int i = 0; i < n; i++) { batch_add_prompt(prompts, &run->world, c, &r); }
 }
@@ -2216,7 +2348,7 @@ static void answer(Run *run, const GPT *from, const Batch *prompts, int n, uint6
                    Batch *out) {
     const World *w = &run->world;
     Sampling how = {.T = w->T, .eot = is_bandit(w) ? -1 : w->t.eot, .temperature = 1,
-                    .seed = (uint64_t)run->o->seed, .stream = stream};
+                    .seed = run->o->seed, .stream = stream};
     rollout(from, &run->sampler, prompts, n, &how, out);
 }
 
@@ -2234,43 +2366,46 @@ static void collect(Run *run, const GPT *from, int n_prompts, int round) {
     Batch *b = &run->data;
     const Options *o = run->o;
     int values = run->baseline == VALUE_BASELINE;
+    double kl = round ? o->kl : 0;  // before the first step the policy is the reference
     if (from) {
         sample_rows(run, from, &run->world.train, &run->prompts, n_prompts, o->n,
                     (uint64_t)round + 1000, b);
     }
     run->queries += b->n_rows;
-    if (is_bandit(&run->world)) { gold_rewards(&run->world, b, b->reward); }
-    if (run->rm.params) { proxy_rewards(run, b, b->reward); }
-    if (run->method->old || o->kl > 0) {  // the policy is still as it was when these were sampled
+    if (is_bandit(&run->world)) { gold_rewards(&run->world, b); }
+    if (run->rm.params) { proxy_rewards(run, b); }
+    if (run->method->old || kl > 0) {  // the policy is still as it was when these were sampled
         gpt_forward(&run->policy, &run->acts, b, b->old_logp, values ? b->old_value : NULL);
     }
-    if (run->method->ref || o->kl > 0) { gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL); }
+    if (run->method->ref || kl > 0) { gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL); }
     if (values) {
-        gae(b, o->gae, o->kl);
+        gae(b, o->gae, kl);
         return;
     }
-    for (int r = 0; r < b->n_rows && o->kl > 0; r++) {  // r - kl log pi/pi_ref, at collection
-        b->reward[r] -= o->kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
+    for (int r = 0; r < b->n_rows && kl > 0; r++) {  // r - kl log pi/pi_ref, at collection
+        b->reward[r] -= kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
     }
     advantages(b, run->baseline);
 }
 
-// Copy the rows of these prompts of data, and what is known of them, to step.
-static void gather(Run *run, const int *prompt, int n_prompts) {
+// Copy the rows of the next prompts of data, and what is known of them, to step.
+static void gather(Run *run, Deck *deck) {
     const Batch *from = &run->data;
     Batch *to = &run->step;
     const real *known[] = {from->ref_logp, from->old_logp, from->advantage, from->old_value,
                            from->returns};
     real *copy[] = {to->ref_logp, to->old_logp, to->advantage, to->old_value, to->returns};
     batch_clear(to);
-    for (int i = 0; i < n_prompts * to->group; i++) {
-        int r = prompt[i / to->group] * to->group + i % to->group, at = from->row[r],
-            n = from->row[r + 1] - at;
-        for (int k = 0; k < 5; k++) {
-            memcpy(copy[k] + to->n_tokens, known[k] + at, (size_t)n * sizeof(real));
+    for (int i = 0; i < run->o->batch; i++) {
+        int first = deal(deck) * to->group;
+        for (int r = first; r < first + to->group; r++) {
+            int at = from->row[r], n = from->row[r + 1] - at;
+            for (int k = 0; k < 5; k++) {
+                memcpy(copy[k] + to->n_tokens, known[k] + at, (size_t)n * sizeof(real));
+            }
+            to->reward[to->n_rows] = from->reward[r];
+            batch_add(to, from->token + at, n, from->start[r] - at);
         }
-        to->reward[to->n_rows] = from->reward[r];
-        batch_add(to, from->token + at, n, from->start[r] - at);
     }
     if (run->method->pairs) { make_pairs(to); }
 }
@@ -2310,7 +2445,7 @@ enum { GOLD, PROXY, KL, ENTROPY, DISTINCT, LENGTH, N_MEASURES };
 static double measure(const Run *run, const Batch *b, int r, int what) {
     int n = b->row[r + 1] - b->start[r];
     switch (what) {
-    case GOLD: return truth(&run->world, b->token + b->start[r], n);
+    case GOLD: return truth(&run->world, b, r);
     case PROXY: return run->rm.params ? b->reward[r] : NAN;  // NAN: an empty field
     case KL: return logratio(b, r);
     case ENTROPY: return -response_sum(b, b->logp, r);
@@ -2321,17 +2456,24 @@ static double measure(const Run *run, const Batch *b, int r, int what) {
 
 static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,"
     "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
-    "grad_norm,clip_frac,seconds";
+    "grad_norm,clip_frac,seconds\n";
+
+// The policy's answers to run->eval_prompts, and all that measure() reads of them.
+static void assess(Run *run, uint64_t stream) {
+    Batch *b = &run->eval;
+    answer(run, &run->policy, &run->eval_prompts, 1, stream, b);
+    if (run->rm.params) { proxy_rewards(run, b); }
+    gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
+    gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
+}
 
 // Measure the policy on fresh samples and on the probe pairs; write a row of the log, and one of
 // the histogram; print a line. Nothing measured here reaches the training.
 static void evaluate(Run *run, int step) {
     Batch *b = &run->eval, *probe = &run->probe;
-    sample_rows(run, &run->policy, &run->world.val, &run->eval_prompts, b->max_rows, 1,
-                (uint64_t)step << 32 | 1, b);
-    if (run->rm.params) { proxy_rewards(run, b, b->reward); }
-    gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
-    gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
+    uint64_t stream = (uint64_t)step << 32 | 1;
+    draw_prompts(run, &run->world.val, &run->eval_prompts, b->max_rows, stream);
+    assess(run, stream);
     double mean[N_MEASURES] = {0}, counted = 0;
     memset(run->count, 0, (size_t)run->n_bins * sizeof *run->count);
     for (int r = 0; r < b->n_rows; r++) {
@@ -2385,7 +2527,7 @@ static void evaluate(Run *run, int step) {
 static void make_probe(Run *run) {
     Batch *b = &run->probe;
     sample_rows(run, &run->ref, &run->world.val, &run->eval_prompts, 2 * PROBE_PAIRS, 2, 2, b);
-    gold_rewards(&run->world, b, b->reward);
+    gold_rewards(&run->world, b);
     make_pairs(b);
     b->n_pairs = min_int(b->n_pairs, PROBE_PAIRS);
     if (b->n_pairs > 0) {  // the rows beyond are not needed
@@ -2405,7 +2547,7 @@ static double imitation_bound(Run *run) {
     for (int r = 0; r < b->n_rows; r++) {
         double weight = -(double)b->dlogp[b->start[r]];
         weights += weight;
-        total += weight * truth(&run->world, b->token + b->start[r], b->row[r + 1] - b->start[r]);
+        total += weight * truth(&run->world, b, r);
     }
     return total / weights;
 }
@@ -2413,57 +2555,49 @@ static double imitation_bound(Run *run) {
 // The paper's unified algorithm. The two builds differ in who samples, and in how often.
 static void train(Run *run) {
     const Options *o = run->o;
-    long long needed = ((long long)o->steps * o->batch + o->reuse - 1) / o->reuse;
-    needed = (needed + o->batch - 1) / o->batch * o->batch;
-    int all = needed < INT_MAX ? (int)needed : INT_MAX;  // prompts, if collected at once
+    int T = run->world.T, reuse = o->reuse;
+    // prompts to collect in all: steps * batch / reuse, rounded up to whole steps
+    double all = ceil(ceil((double)o->steps * o->batch / reuse) / o->batch) * o->batch;
 #ifdef ON_POLICY
     const GPT *from = &run->policy;  // the policy as it is at that moment
-    int n_prompts = min_int(o->collect, all), reuse = o->reuse;
+    double at_once = fmin(o->collect, all);
 #else
     const GPT *from = &run->ref;     // the reference, once
-    int n_prompts = all, reuse = o->reuse;
+    double at_once = all;
     if (o->pairs) {                  // or whoever wrote the file, for as many passes as it takes
         from = NULL;
-        n_prompts = all = run->data.n_rows / 2;
+        at_once = all = run->data.n_rows / 2;
         reuse = INT_MAX;
     }
 #endif
-    int T = run->world.T, most = EVAL_BANDIT;  // most: rows sampled at once; the probe has as many
-    if ((double)n_prompts * o->n * fmax(T, o->n) > INT_MAX) {
-        stop(1, "a collection of %d prompts with %d responses each is too large", n_prompts, o->n);
+    if (at_once * o->n * fmax(T, o->n) > INT_MAX) {
+        stop(1, "a collection of %.0f prompts with %d responses each is too large", at_once, o->n);
     }
+    int most = (int)at_once, rows = most * o->n;
     if (from) {
-        run->prompts = batch_new(n_prompts, n_prompts * min_int(T, MAX_PROMPT), 1);
-        run->data = batch_new(n_prompts * o->n, n_prompts * o->n * T, o->n);
-        most = n_prompts * o->n > most ? n_prompts * o->n : most;
+        run->prompts = batch_new(most, most * min_int(T, MAX_PROMPT), 1);
+        run->data = batch_new(rows, rows * T, o->n);
     }
-    run->sampler = sampler_new(run->policy.c, most, T);
-    int *order = alloc((size_t)n_prompts, sizeof(int), "a collection");
+    run->sampler = sampler_new(run->policy.c, from && rows > EVAL_BANDIT ? rows : EVAL_BANDIT, T);
+    Deck deck = deck_new(most, o->seed, 'o');
     make_probe(run);
     evaluate(run, 0);
-    for (int step = 0, round = 0; step < o->steps; round++) {
+    for (long long step = 1, left = 0, round = 0; step <= o->steps; step++, left--) {
         double begin = seconds();
-        collect(run, from, n_prompts, round);
-        for (int i = 0; i < n_prompts; i++) { order[i] = i; }
-        if (round == 0 && n_prompts == all && !strcmp(run->method->negative, "no")) {
-            printf("imitating these samples perfectly would earn %.4f\n", imitation_bound(run));
-        }
-        for (int pass = 0; pass < reuse && step < o->steps; pass++) {
-            Rng r = rng_stream((uint64_t)o->seed, 'o',
-                               (uint64_t)round * (uint64_t)o->reuse + (uint64_t)pass);
-            shuffle(order, n_prompts, &r);
-            for (int at = 0; at < n_prompts && step < o->steps; at += o->batch) {
-                gather(run, order + at, min_int(o->batch, n_prompts - at));
-                gradient_step(run);
-                if (++step % o->eval_every == 0 || step == o->steps) {
-                    run->spent += seconds() - begin;
-                    evaluate(run, step);
-                    begin = seconds();
-                }
-                progress("%s, step %d of %d", run->method->name, step, o->steps);
+        if (left == 0) {
+            int n_prompts = (int)fmin(most, all - (double)round * most);
+            collect(run, from, n_prompts, (int)round++);
+            deck_restart(&deck, n_prompts);
+            left = (long long)n_prompts * reuse / o->batch;
+            if (n_prompts == all && !strcmp(run->method->negative, "no")) {
+                printf("imitating these samples perfectly would earn %.4f\n", imitation_bound(run));
             }
         }
+        gather(run, &deck);
+        gradient_step(run);
         run->spent += seconds() - begin;
+        progress("%s, step %lld of %d", run->method->name, step, o->steps);
+        if (step % o->eval_every == 0 || step == o->steps) { evaluate(run, (int)step); }
     }
 }
 
@@ -2738,82 +2872,25 @@ static Config shape(const Options *o, int V) {
     return (Config){o->T, V, o->L, o->NH, o->C, V};
 }
 
-// Mean nats a token over the first 500 documents of a corpus, a batch at a time.
-static double corpus_loss(const GPT *g, Acts *a, Batch *b, const Corpus *c, int eot) {
-    double total = 0;
-    int tokens = 0, n = min_int(c->n_docs, 500);
-    for (int d = 0; d < n;) {
-        batch_clear(b);
-        for (; d < n && b->n_rows < b->max_rows; d++) { batch_add_story(b, c, d, eot, g->c.maxT); }
-        gpt_forward(g, a, b, b->logp, NULL);
-        total += loss_tokens(b, NULL) * (b->n_tokens - b->n_rows);
-        tokens += b->n_tokens - b->n_rows;
-    }
-    return total / tokens;
-}
-
-// Supervised fine-tuning of a story model from random weights, to the file o->out: AdamW, its rate
-// warmed up and then brought to 0, over the stories in a new order each epoch. Prints the loss, in
-// nats a token, ten times. Errors: a file that is no stories', a loss that is not finite.
+// A story model, from random weights, to the file o->out. Errors: a file of no stories, a loss
+// that is not finite.
 static void train_on_stories(const Options *o) {
     Tokenizer t;
     Corpus train_set, val;
     stories_load(o->data, &t, &train_set, &val);
     GPT g = gpt_new(shape(o, t.V), 0, 1);
-    gpt_init(&g, (uint64_t)o->seed);
-    Acts a = acts_new(&g, o->batch, o->T, 1);
-    Batch b = batch_new(o->batch, o->batch * o->T, 1);
-    Output log = csv_open(o->log, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds");
-    int n = train_set.n_docs, next = n, epoch = 0, since = 0,
-        every = o->steps / 10 ? o->steps / 10 : 1;
-    int *order = alloc((size_t)n, sizeof(int), "the stories"), cut = 0;
-    for (int d = 0; d < n; d++) {
-        order[d] = d;
+    gpt_init(&g, o->seed);
+    int cut = 0;
+    for (int d = 0; d < train_set.n_docs; d++) {
         cut += train_set.doc[d + 1] - train_set.doc[d] > o->T - 1;
     }
-    printf("%d stories to train on, %d to validate, %d longer than the context of %d\n", n,
-           val.n_docs, cut, o->T);
-    printf("%.2f M parameters, %d thread%s\n", (double)g.n_params / 1e6, threads(),
-           threads() > 1 ? "s" : "");
-    double spent = 0, loss = 0, norms = 0, norm, tokens = 0;
-    for (int step = 1; step <= o->steps; step++) {
-        double begin = seconds();
-        for (batch_clear(&b); b.n_rows < o->batch;
-             batch_add_story(&b, &train_set, order[next++], t.eot, o->T)) {
-            if (next == n) {
-                Rng r = rng_stream((uint64_t)o->seed, 'e', (uint64_t)epoch++);
-                shuffle(order, n, &r);
-                next = 0;
-            }
-        }
-        // linear warm-up over a twentieth of the steps, then half a cosine down to 0
-        double warm = (double)step / (0.05 * o->steps + 1), done = (double)step / o->steps;
-        double lr = o->lr * (warm < 1 ? warm : 0.5 * (1 + cos(3.141592653589793 * done)));
-        double batch_loss = learn(&g, &a, &b, "sft", loss_tokens, o, lr, 1, step, &norm);
-        loss += batch_loss;
-        norms += norm;
-        tokens += b.n_tokens;
-        since++;
-        spent += seconds() - begin;
-        progress("step %d of %d, loss %.3f, about %.0f s left", step, o->steps, batch_loss,
-                 spent / step * (o->steps - step));
-        if (step % every == 0 || step == o->steps) {
-            double v = corpus_loss(&g, &a, &b, &val, t.eot);
-            progress("%s", "");
-            printf("step %5d  train %.4f  validation %.4f  %.0f tokens/s  %.0f s\n", step,
-                   loss / since, v, tokens / spent, spent);
-            fflush(stdout);
-            if (log.f) {
-                fprintf(log.f, "%d,%.6f,%.6f,%.6g,%.6g,%.0f,%.3f\n", step, loss / since, v, lr,
-                        norms / since, tokens / spent, spent);
-            }
-            loss = norms = since = 0;
-        }
-    }
+    printf("%d stories to train on, %d to validate, %d longer than the context of %d\n",
+           train_set.n_docs, val.n_docs, cut, o->T);
+    fit(&g, "sft", loss_tokens, &(Lessons){&train_set, NULL, 0, train_set.n_docs},
+        &(Lessons){&val, NULL, 0, min_int(val.n_docs, 500)}, o);
     gpt_save(&g, o->out);
-    output_close(&log);
     printf("\na sample:\n");
-    Sampling how = {.T = o->T, .eot = t.eot, .temperature = 1, .seed = (uint64_t)o->seed};
+    Sampling how = {.T = o->T, .eot = t.eot, .temperature = 1, .seed = o->seed};
     print_samples(&g, &t, &t.eot, 1, 1, &how);
     printf("\nmore: ./pref sample -m %s -p \"Once upon a time\"\n", o->out);
 }
@@ -2826,18 +2903,10 @@ static void command_sft(const Options *o) {
     output_check(o->out);
     if (o->task) {
         if (o->log) { stop(2, "--log goes with stories, not with --task bandit"); }
-        GPT g = bandit_reference(o->len, (uint64_t)o->seed);
+        GPT g = bandit_reference(o->len, o->seed);
         gpt_save(&g, o->out);
     } else {
         train_on_stories(o);
-    }
-}
-
-// Error: a model that was not trained with this tokenizer.
-static void fit_vocabulary(const char *path, const GPT *g, const char *data, const Tokenizer *t) {
-    if (g->c.V != t->V) {
-        stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", path, g->c.V, data,
-             t->V);
     }
 }
 
@@ -2846,7 +2915,7 @@ static GPT load_with_tokenizer(const Options *o, Tokenizer *t) {
     require("-m MODEL", o->model);
     GPT g = gpt_load(o->model, 0, 0);
     *t = tokenizer_load(o->data);
-    fit_vocabulary(o->model, &g, o->data, t);
+    fit_vocabulary(o->model, g.c, o->data, t);
     return g;
 }
 
@@ -2871,7 +2940,7 @@ static void command_sample(const Options *o) {
     GPT g = load_with_tokenizer(o, &t);
     int n, *prompt = encode_row(&t, o->prompt, g.c.maxT - 1, &n);
     Sampling how = {.T = min_int(g.c.maxT, n + o->max_len), .eot = t.eot, .top_k = o->top_k,
-                    .temperature = o->temperature, .seed = (uint64_t)o->seed};
+                    .temperature = o->temperature, .seed = o->seed};
     if ((double)o->n * how.T > INT_MAX) { stop(2, "-n %d is too large", o->n); }
     print_samples(&g, &t, prompt, n, o->n, &how);
 }
@@ -2926,19 +2995,16 @@ static void command_bench(const Options *o) {
     Acts a = acts_new(&g, B, o->T, 1);
     Batch b = batch_new(B, n, 1), start = batch_new(B, B, 1), out = batch_new(B, n, 1);
     Rng r = rng_stream(1, 'b', 0);
-    int *row = alloc((size_t)o->T, sizeof(int), "a row");
+    int *row = alloc(o->T, sizeof(int), "a row");
     for (int i = 0; i < B; i++) {
         for (int t = 0; t < o->T; t++) { row[t] = rng_below(&r, o->V); }
         batch_add(&b, row, o->T, 1);
         batch_add(&start, row, 1, 1);
     }
-    double best = INFINITY, end = seconds() + 3;
+    double best = INFINITY, end = seconds() + 3, norm;
     for (int step = 1; step <= 5 || seconds() < end; step++) {
         double begin = seconds();
-        gpt_forward(&g, &a, &b, b.logp, NULL);
-        loss_tokens(&b, o);
-        gpt_backward(&g, &a, &b, b.dlogp, NULL);
-        adamw(&g, 1e-3, 1, step);
+        learn(&g, &a, &b, "bench", loss_tokens, o, 1e-3, 1, step, &norm);
         best = fmin(best, seconds() - begin);
     }
     printf("train: %.0f tok/s\n", n / best);
@@ -2955,32 +3021,26 @@ static void command_bench(const Options *o) {
     printf("sample: %.0f tok/s\n", n / best);
 }
 
-// The stories of a task, for the model that -m names and which is loaded into g.
-static World story_world(const Options *o, GPT *g) {
+// The task that --task names, of stories.
+static const Task *story_task(const Options *o) {
     require("-m MODEL", o->model);
     require("--task NAME", o->task);
     const Task *task = &TASKS[find("task", o->task, TASKS, N_TASKS, sizeof *TASKS)];
     if (task->kind == BANDIT) { stop(2, "--task %s: expected a task of stories", o->task); }
-    *g = gpt_load(o->model, 0, 0);
-    World w = world_new(task, g->c.maxT, o->data);
-    fit_vocabulary(o->model, g, o->data, &w.t);
-    return w;
+    return task;
 }
 
-// A model to go with another of context T and the tokenizer t.
-static GPT load_beside(const char *path, const char *data, int T, const Tokenizer *t) {
-    GPT g = gpt_load(path, 0, 0);
-    fit_vocabulary(path, &g, data, t);
-    if (g.c.maxT != T) { stop(1, "%s: its context is %d, the model's is %d", path, g.c.maxT, T); }
-    return g;
-}
-
-// run->rm, which scores up to `rows` rows at a time. Errors: another shape, or no head.
+// run->rm, if --rm names one; it scores up to `rows` rows at a time. Errors: one that does not go
+// with the policy, or has no head.
 static void load_reward_model(Run *run, int rows) {
-    const Options *o = run->o;
-    run->rm = load_beside(o->rm, o->data, run->world.T, &run->world.t);
-    if (!run->rm.head) { stop(1, "%s: no reward model (it has no head); see pref rm", o->rm); }
-    run->rm_acts = acts_new(&run->rm, rows, run->world.T, 0);
+    const char *path = run->o->rm;
+    if (!path) { return; }
+    GPT g = run->rm = gpt_load(path, 0, 0);
+    int T = run->world.T;
+    fit_vocabulary(path, g.c, run->o->data, &run->world.t);
+    if (g.c.maxT != T) { stop(1, "%s: its context is %d, the model's is %d", path, g.c.maxT, T); }
+    if (!g.head) { stop(1, "%s: no reward model (it has no head); see pref rm", path); }
+    run->rm_acts = acts_new(&g, rows, T, 0);
 }
 
 // What the reference and the policy make of the same three validation prompts.
@@ -2998,48 +3058,45 @@ static void print_before_after(Run *run) {
     }
 }
 
+static void refuse(int wrong, const char *why) {
+    if (wrong) { stop(2, "%s", why); }
+}
+
 // Defaults that depend on the method, the task or each other; what cannot go together is an error.
 static void settle(Options *o, const Method *method, int bandit, int values) {
-#ifdef ON_POLICY
-    const char *misfit = !strcmp(method->on_policy, "no") ? "fixed data" : NULL;
-    if (o->pairs) { stop(2, "--pairs is fixed data: use ./pref, or --rm without --pairs here"); }
-#else
-    const char *misfit = !strcmp(method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
-#endif
-    if (bandit && (o->pairs || o->rm)) { stop(2, "--pairs and --rm are for stories, not bandits"); }
-    if (!bandit) {
-        require("-m MODEL", o->model);
-        if (!o->rm && !o->pairs) {
-            stop(2, "--task %s needs a reward model, --rm FILE, or --pairs FILE", o->task);
-        }
-    }
-    if (values && strcmp(o->method, "ppo")) { stop(2, "--baseline value is for --method ppo"); }
-    if (o->pairs && o->queries) { stop(2, "--queries counts samples; with --pairs give --steps"); }
-    if (o->pairs && o->n) { stop(2, "-n counts samples; a pair of --pairs has 2 responses"); }
-    if (o->pairs) { o->n = 2; }
+    refuse(bandit && (o->pairs || o->rm), "--pairs and --rm are for stories, not bandits");
+    refuse(!bandit && !o->rm && !o->pairs, "stories need a reward model, --rm FILE, or --pairs");
+    refuse(values && strcmp(o->method, "ppo"), "--baseline value is for --method ppo");
+    refuse(o->pairs && o->queries, "--queries counts samples; with --pairs give --steps");
+    refuse(o->pairs && o->n, "-n counts samples; a pair of --pairs has 2 responses");
+    refuse(o->steps && o->queries, "--steps and --queries say the same thing twice: give one");
+    if (!bandit) { require("-m MODEL", o->model); }
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
-    o->n = o->n ? o->n : bandit ? 10 : 8;
+    o->n = o->n ? o->n : bandit ? 10 : o->pairs ? 2 : 8;
     o->reuse = o->reuse ? o->reuse : bandit ? 10 : 2;
     o->beta = o->beta > 0 ? o->beta : method->beta;
-    o->lr = o->lr > 0 ? o->lr : method->lr[!bandit];
     o->collect = o->collect ? o->collect : o->batch;
-    if (o->steps && o->queries) {
-        stop(2, "--steps and --queries say the same thing twice: give one");
-    }
-    if (!o->steps && !o->queries) { o->steps = bandit ? 1000 : 80; }
-    if (!o->steps) {
-        long long steps = (long long)o->queries * o->reuse / ((long long)o->batch * o->n);
-        if (steps < 1 || steps > 100000000) {
-            stop(2, "--queries %d with --batch %d -n %d --reuse %d makes %lld steps", o->queries,
+    if (o->queries) {
+        double steps = floor((double)o->queries * o->reuse / ((double)o->batch * o->n));
+        if (steps < 1 || steps > 1e8) {
+            stop(2, "--queries %d with --batch %d -n %d --reuse %d makes %.0f steps", o->queries,
                  o->batch, o->n, o->reuse, steps);
         }
         o->steps = (int)steps;
     }
-    if (o->collect % o->batch) {
-        stop(2, "--collect %d is not a multiple of --batch %d", o->collect, o->batch);
-    }
-    if (method->pairs && o->n < 2) { stop(2, "%s compares responses: -n 2 at least", o->method); }
+    o->steps = o->steps ? o->steps : bandit ? 1000 : 80;
     o->eval_every = o->eval_every ? o->eval_every : (o->steps + 9) / 10;
+    refuse(o->collect % o->batch, "--collect is to be a multiple of --batch");
+    refuse(method->pairs && o->n < 2, "dpo, ipo and pref-ft compare responses: -n 2 at least");
+#ifdef ON_POLICY
+    refuse(o->pairs != NULL, "--pairs is fixed data: use ./pref, or --rm without --pairs here");
+    const char *misfit = !strcmp(method->on_policy, "no") ? "fixed data" : NULL;
+    int once = (double)o->collect * o->reuse >= (double)o->steps * o->batch;
+#else
+    const char *misfit = !strcmp(method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
+    int once = 1;  // the data is collected once, for all steps
+#endif
+    o->lr = o->lr > 0 ? o->lr : method->lr[bandit ? 0 : o->pairs ? 3 : 1 + once];
     if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o->method, misfit); }
 }
 
@@ -3056,21 +3113,16 @@ static void command_tune(const Options *given) {
     run.loss = values ? loss_ppo_value : run.method->loss;
     settle(&o, run.method, bandit, values);
     output_check(o.out);
-    run.ref = o.model ? gpt_load(o.model, 0, 0) : bandit_reference(o.len, (uint64_t)o.seed);
-    if (bandit && (run.ref.c.V != BANDIT_TOKENS || run.ref.c.maxT != o.len + 1)) {
-        stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d", o.model,
-             run.ref.c.V, run.ref.c.maxT, o.len, BANDIT_TOKENS, o.len + 1);
-    }
-    run.world = world_new(task, run.ref.c.maxT, o.data);
-    if (!bandit) { fit_vocabulary(o.model, &run.ref, o.data, &run.world.t); }
-    if (o.rm) { load_reward_model(&run, step_rows(&run)); }
+    run.ref = o.model ? gpt_load(o.model, 0, 0) : bandit_reference(o.len, o.seed);
+    run.world = world_new(task, &o, run.ref.c);
+    load_reward_model(&run, step_rows(&run));
     if (o.pairs) { run.data = pairs_read(&run.world, o.pairs, NULL); }
     run.n_bins = bandit ? BANDIT_TOKENS : run.world.T;
-    run.count = alloc((size_t)run.n_bins, sizeof *run.count, "the histogram");
-    char *header = alloc((size_t)run.n_bins, 8, "the histogram"), *end = header;
-    end += sprintf(end, "step");
-    for (int i = 0; i < run.n_bins; i++) { end += sprintf(end, ",%d", bandit ? i : i + 1); }
-    run.hist = csv_open(o.hist, header);
+    run.count = alloc(run.n_bins, sizeof *run.count, "the histogram");
+    run.hist = csv_open(o.hist, "step");
+    for (int i = 0; i < run.n_bins && run.hist.f; i++) {
+        fprintf(run.hist.f, ",%d%s", bandit ? i : i + 1, i + 1 < run.n_bins ? "" : "\n");
+    }
     run.log = csv_open(o.log, LOG_HEADER);
     int T = run.world.T, n_step = step_rows(&run), n_eval = bandit ? EVAL_BANDIT : EVAL_STORIES;
     if ((double)n_step * T > INT_MAX) { stop(2, "a step of %d responses is too large", n_step); }
@@ -3117,7 +3169,7 @@ static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r,
         text[k] = tokens_text(&w->t, b->token + b->start[i], n);
         if (n <= w->longest && utf8_valid(text[k])) { batch_add_text(pair, w, prompt, text[k]); }
     }
-    gold_rewards(w, pair, pair->reward);
+    gold_rewards(w, pair);
     return pair->n_rows == 2 && pair->reward[0] != pair->reward[1];
 }
 
@@ -3126,17 +3178,18 @@ static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r,
 static void command_pairs(const Options *o) {
     require("-o FILE", o->out);
     enum { ROUND = 64 };  // prompts at a time
-    GPT g;
-    Run run = {.o = o, .world = story_world(o, &g)};
+    const Task *task = story_task(o);
+    GPT g = gpt_load(o->model, 0, 0);
+    Run run = {.o = o, .world = world_new(task, o, g.c)};
     const World *w = &run.world;
     int each = w->task->skewed ? 32 : 4, n_rows = ROUND * each, written = 0, fruitless = 0;
     run.sampler = sampler_new(g.c, n_rows, w->T);
     Batch prompts = batch_new(ROUND, ROUND * MAX_PROMPT, 1);
     Batch b = batch_new(n_rows, n_rows * w->T, each), pair = batch_new(2, 2 * w->T, 2);
-    double *sampled = alloc((size_t)w->T, sizeof *sampled, "lengths");  // how many of each length
-    double *kept = alloc((size_t)w->T, sizeof *kept, "lengths");
+    double *sampled = alloc(w->T, sizeof *sampled, "lengths");  // how many of each length
+    double *kept = alloc(w->T, sizeof *kept, "lengths");
     Output out = output_open(o->out);
-    Rng r = rng_stream((uint64_t)o->seed, 'l', 0);
+    Rng r = rng_stream(o->seed, 'l', 0);
     for (int round = 0; written < o->n; round++) {
         if (fruitless++ == 1000) {
             output_abandon(&out);
@@ -3176,46 +3229,10 @@ static void command_pairs(const Options *o) {
 
 // Pearson's, of n pairs of numbers.
 static double correlation(const double *x, const double *y, int n) {
-    double sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
-    for (int i = 0; i < n; i++) {
-        sx += x[i];
-        sy += y[i];
-        xx += x[i] * x[i];
-        yy += y[i] * y[i];
-        xy += x[i] * y[i];
-    }
-    return (n * xy - sx * sy) / sqrt((n * xx - sx * sx) * (n * yy - sy * sy));
-}
-
-// Train the head of a reward model, and all below it, on pairs (rows 2i and 2i + 1) of data.
-static void train_reward_model(GPT *rm, Acts *a, const Batch *data, int n_pairs, const Options *o) {
-    int n_step = 2 * min_int(o->batch, n_pairs), next = n_pairs;
-    Batch b = batch_new(n_step, n_step * rm->c.maxT, 2);
-    Output log = csv_open(o->log, "step,loss,grad_norm,seconds");
-    int *order = alloc((size_t)n_pairs, sizeof(int), "pairs");
-    for (int i = 0; i < n_pairs; i++) { order[i] = i; }
-    Rng r = rng_stream((uint64_t)o->seed, 'm', 0);
-    double begin = seconds(), norm;
-    for (int step = 1; step <= o->steps; step++) {
-        for (batch_clear(&b); b.n_rows < n_step; next++) {
-            if (next == n_pairs) {
-                shuffle(order, n_pairs, &r);
-                next = 0;
-            }
-            for (int row = 2 * order[next], k = 0; k < 2; k++, row++) {
-                b.reward[b.n_rows] = data->reward[row];
-                batch_add(&b, data->token + data->row[row], data->row[row + 1] - data->row[row], 1);
-            }
-        }
-        make_pairs(&b);
-        double loss = learn(rm, a, &b, "rm", loss_bradley_terry, o, o->lr, 1, step, &norm);
-        progress("step %d of %d, loss %.4f", step, o->steps, loss);
-        if (log.f) {
-            fprintf(log.f, "%d,%.6f,%.6g,%.3f\n", step, loss, norm, seconds() - begin);
-        }
-    }
-    output_close(&log);
-    progress("%s", "");
+    Moments mx = moments(x, n), my = moments(y, n);
+    double together = 0;
+    for (int i = 0; i < n; i++) { together += (x[i] - mx.mean) * (y[i] - my.mean) / (n - 1); }
+    return together / (mx.std * my.std);
 }
 
 // Only differences of scores were learned. Bring the head to mean 0 and standard deviation 1 over
@@ -3231,22 +3248,18 @@ static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *data, con
     }
     rollout(ref, &sampler, &prompts, 1, how, &b);
     gpt_forward(rm, a, &b, NULL, b.value);
-    double mean = 0, squares = 0, n = 0;
-    for (int i = 1; i <= n_rows; i++) {
-        double s = (double)b.value[b.row[i] - 1];
-        if (b.token[b.row[i] - 1] != how->eot) { continue; }  // cut: see CUT_SCORE
-        mean += s;
-        squares += s * s;
-        n++;
+    int n = 0;
+    for (int i = 1; i <= n_rows; i++) {  // none that was cut: see CUT_SCORE
+        if (b.token[b.row[i] - 1] == how->eot) { b.reward[n++] = (double)b.value[b.row[i] - 1]; }
     }
     if (n < 2) {
         printf("note: the model's responses are cut: the scores keep their scale\n");
         return;
     }
-    mean /= n;
-    double std = sqrt(fmax(squares / n - mean * mean, 0) * n / (n - 1)) + 1e-8;
-    for (int i = 0; i < rm->c.C; i++) { param(rm, HEADW, 0)[i] /= (real)std; }
-    *param(rm, HEADB, 0) = (real)(((double)*param(rm, HEADB, 0) - mean) / std);
+    Moments m = moments(b.reward, n);
+    real std = (real)(m.std + 1e-8), *bias = param(rm, HEADB, 0);
+    for (int i = 0; i < rm->c.C; i++) { param(rm, HEADW, 0)[i] /= std; }
+    *bias = (*bias - (real)m.mean) / std;
 }
 
 // A reward model: the model with a scalar head, trained by Bradley and Terry on all pairs of a file
@@ -3261,14 +3274,16 @@ static void command_rm(const Options *o) {
     GPT ref = load_with_tokenizer(o, &w.t), rm = gpt_copy(&ref, 1);
     w.T = ref.c.maxT;
     Batch data = pairs_read(&w, o->pairs, &score);
-    int n_pairs = data.n_rows / 2, held = n_pairs / 10, known = n_pairs - held, n = 0;
-    Acts a = acts_new(&rm, 2 * min_int(o->batch, known), w.T, 1);
-    train_reward_model(&rm, &a, &data, known, o);
-    Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = (uint64_t)o->seed};
+    int n_pairs = data.n_rows / 2, held = (n_pairs + 9) / 10, known = n_pairs - held, n = 0;
+    if (known == 0) { stop(1, "%s: one pair is not enough", o->pairs); }
+    fit(&rm, "rm", loss_bradley_terry, &(Lessons){NULL, &data, 0, known},
+        &(Lessons){NULL, &data, known, n_pairs}, o);
+    Acts a = acts_new(&rm, 64, w.T, 0);
+    Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = o->seed};
     standardise(&rm, &a, &ref, &data, &how);
     gpt_forward(&rm, &a, &data, NULL, data.value);
-    double *x = alloc((size_t)held, 2 * sizeof *x, "scores");
-    double *y = alloc((size_t)held, 2 * sizeof *y, "scores");
+    double *x = alloc(held, 2 * sizeof *x, "scores");
+    double *y = alloc(held, 2 * sizeof *y, "scores");
     for (int p = known; p < n_pairs; p++) {
         double s[2];
         for (int k = 0; k < 2; k++) {
@@ -3281,19 +3296,17 @@ static void command_rm(const Options *o) {
     }
     printf("%d pairs to train on, %d held out; %d steps in %.1f s\n", known, held, o->steps,
            seconds() - begin);
-    if (held) { printf("accuracy on the held-out pairs %.4f\n", right / held); }
+    printf("accuracy on the held-out pairs %.4f\n", right / held);
     if (n > 2) { printf("correlation with their true scores %.4f\n", correlation(x, y, n)); }
     gpt_save(&rm, o->out);
 }
 
 // A line, and a row of the log: mean and standard error of n numbers.
 static void print_mean(Output *log, const char *name, const double *x, int n) {
-    double mean = 0, squares = 0;
-    for (int i = 0; i < n; i++) { mean += x[i] / n; }
-    for (int i = 0; i < n; i++) { squares += (x[i] - mean) * (x[i] - mean); }
-    double error = n > 1 ? sqrt(squares / (n - 1.0) / n) : NAN;
-    printf("%-24s %9.4f +- %.4f\n", name, mean, error);
-    if (log->f) { fprintf(log->f, "%s,%.6g,%.6g,%d\n", name, mean, error, n); }
+    Moments m = moments(x, n);
+    double error = m.std / sqrt((double)n);
+    printf("%-24s %9.4f +- %.4f\n", name, m.mean, error);
+    if (log->f) { fprintf(log->f, "%s,%.6g,%.6g,%d\n", name, m.mean, error, n); }
 }
 
 // Whether text has one of the words (separated by commas), as a whole word.
@@ -3312,7 +3325,7 @@ static int has_any(const char *text, const char *words) {
 // Of the responses that contain any of the words, the share with each.
 static void print_counts(Output *log, const char *whose, const Batch *b, const Tokenizer *t,
                          const char *words) {
-    double *x = alloc((size_t)b->n_rows, sizeof *x, "counts");
+    double *x = alloc(b->n_rows, sizeof *x, "counts");
     size_t n;
     for (const char *word = words; *word; word += n + (word[n] == ',')) {
         int any = 0;
@@ -3336,48 +3349,46 @@ static void print_counts(Output *log, const char *whose, const Batch *b, const T
 
 // A policy beside its reference, both answering the same validation prompts.
 static void command_eval(const Options *o) {
-    enum { POLICY, REF, ROWS = 64 };
-    require("--ref MODEL", o->ref);
-    GPT g[2];
-    Run run = {.o = o, .world = story_world(o, &g[POLICY])};
-    const World *w = &run.world;
-    int n = o->n, T = w->T;
-    g[REF] = load_beside(o->ref, o->data, T, &w->t);
-    if (o->rm) { load_reward_model(&run, ROWS); }
-    if ((double)n * T > INT_MAX) { stop(2, "-n %d is too large", n); }
-    Batch prompts = batch_new(n, n * MAX_PROMPT, 1), b[2];
-    Acts a[2];
-    draw_prompts(&run, &w->val, &prompts, n, 4);
-    for (int k = 0; k < 2; k++) {
-        b[k] = batch_new(n, n * T, 1);
-        a[k] = acts_new(&g[k], ROWS, T, 0);
-        run.sampler = sampler_new(g[k].c, n, T);
-        answer(&run, &g[k], &prompts, 1, 4 + (uint64_t)k, &b[k]);
-    }
-    Batch *y = &b[POLICY];
-    gpt_forward(&g[POLICY], &a[POLICY], y, y->logp, NULL);
-    gpt_forward(&g[REF], &a[REF], y, y->ref_logp, NULL);
-    if (o->rm) { proxy_rewards(&run, y, y->reward); }
-    double *x = alloc((size_t)n, sizeof *x, "scores");
-    Output log = csv_open(o->log, "quantity,mean,standard_error,n");
-    printf("%d prompts: mean +- standard error\n", n);
     static const char *const names[] = {"gold reward", "proxy reward", "KL to the reference",
                                         "entropy", "distinct", "tokens in a response"};
+    enum { ROWS = 64 };  // at a time
+    require("--ref MODEL", o->ref);
+    const Task *task = story_task(o);
+    Run run = {.o = o, .policy = gpt_load(o->model, 0, 0)};
+    run.world = world_new(task, o, run.policy.c);
+    run.ref = gpt_load(o->ref, 0, 0);
+    if (memcmp(&run.ref.c, &run.policy.c, sizeof(Config))) {
+        stop(1, "%s: not of the same shape as %s; pref info shows both", o->ref, o->model);
+    }
+    load_reward_model(&run, ROWS);
+    int n = o->n, T = run.world.T;
+    if ((double)n * T > INT_MAX) { stop(2, "-n %d is too large", n); }
+    run.acts = acts_new(&run.policy, ROWS, T, 0);
+    run.sampler = sampler_new(run.policy.c, n, T);
+    run.eval_prompts = batch_new(n, n * MAX_PROMPT, 1);
+    run.eval = batch_new(n, n * T, 1);
+    Batch *y = &run.eval, ref = batch_new(n, n * T, 1);
+    draw_prompts(&run, &run.world.val, &run.eval_prompts, n, 4);
+    assess(&run, 4);
+    answer(&run, &run.ref, &run.eval_prompts, 1, 5, &ref);
+    double *x = alloc(n, sizeof *x, "scores");
+    Output log = csv_open(o->log, "quantity,mean,standard_error,n\n");
+    printf("%d prompts: mean +- standard error\n", n);
     for (int k = 0; k < N_MEASURES; k++) {
         for (int r = 0; r < n; r++) { x[r] = measure(&run, y, r, k); }
         if (k != PROXY || o->rm) { print_mean(&log, names[k], x, n); }
     }
-    gold_rewards(w, y, y->reward);
-    gold_rewards(w, &b[REF], b[REF].reward);
+    gold_rewards(&run.world, y);
+    gold_rewards(&run.world, &ref);
     for (int r = 0; r < n; r++) {
-        double gap = y->reward[r] - b[REF].reward[r];
+        double gap = y->reward[r] - ref.reward[r];
         x[r] = gap > 0 ? 1 : gap < 0 ? 0 : 0.5;
     }
-    print_mean(&log, "gold reward (reference)", b[REF].reward, n);
+    print_mean(&log, "gold reward (reference)", ref.reward, n);
     print_mean(&log, "win rate (ties half)", x, n);
     if (o->count) {
-        print_counts(&log, "policy", y, &w->t, o->count);
-        print_counts(&log, "reference", &b[REF], &w->t, o->count);
+        print_counts(&log, "policy", y, &run.world.t, o->count);
+        print_counts(&log, "reference", &ref, &run.world.t, o->count);
     }
     output_close(&log);
 }
@@ -3385,9 +3396,10 @@ static void command_eval(const Options *o) {
 // The study of section 11: each way at its best of many learning rates.
 static void command_kl(const Options *o) {
     double q0[BINS], t[BINS];
-    char header[256] = "case,direction,lr,step,tv,forward_kl,reverse_kl";
-    for (int i = 0; i < BINS; i++) { sprintf(strchr(header, 0), ",p%d", i); }
-    Output log = csv_open(o->log, header);
+    Output log = csv_open(o->log, "case,direction,lr,step,tv,forward_kl,reverse_kl");
+    for (int i = 0; i < BINS && log.f; i++) {
+        fprintf(log.f, ",p%d%s", i, i + 1 < BINS ? "" : "\n");
+    }
     // a bump of width 2 around `at`, over some mass spread evenly, is to become one around `to`
     const struct { const char *name; double at, to, floor_mass; } cases[] = {
         {"near with mass everywhere", 6, 9, 0.1},
@@ -3405,7 +3417,7 @@ static void command_kl(const Options *o) {
         printf("%-30s %6.3f", cases[c].name, total_variation(q0, t));
         for (int reverse = 0; reverse < 2; reverse++) {
             int best = KL_STEPS;
-            double best_lr = 0;
+            double best_lr = 1;
             for (int k = -16; k <= 48; k++) {  // quarters of a doubling, from 1/16 to 4096
                 double lr = exp2(k / 4.0);
                 int steps = descend(q0, t, reverse, lr, NULL, NULL);
@@ -3416,7 +3428,6 @@ static void command_kl(const Options *o) {
             }
             if (best == KL_STEPS) {
                 printf("  %22s", "never");
-                best_lr = 1;
             } else {
                 printf("  %12d %9.3g", best, best_lr);
             }
@@ -3446,26 +3457,14 @@ static void command_info(const Options *o) {
         const char *names[] = {"training tokens", "validation tokens"};
         for (int i = 0; i < 2 && ftell(in.f) < (long)in.size; i++) {
             Corpus c = corpus_read(&in, &t, names[i]);
-            int longest[2] = {0, 0};  // a story's first sentence, which is the prompt, and the rest
-            for (int d = 0; d < c.n_docs; d++) {
-                int n = c.doc[d + 1] - c.doc[d], p = prompt_length(&t, c.token + c.doc[d], n);
-                longest[0] = p > longest[0] ? p : longest[0];
-                longest[1] = n - p > longest[1] ? n - p : longest[1];
-            }
-            printf("  %d %s in %d stories; prompts of up to %d tokens, the rest up to %d\n",
-                   c.doc[c.n_docs], names[i], c.n_docs, longest[0], longest[1]);
+            printf("  %d %s in %d stories\n", c.doc[c.n_docs], names[i], c.n_docs);
         }
         fclose(in.f);
     } else if ((magic & 0xff) == '{') {
         World w = {.T = 1 << 16, .t = tokenizer_load(o->data)};
         Batch b = pairs_read(&w, o->file, NULL);
-        int longest = 0;
-        for (int r = 0; r < b.n_rows; r++) {
-            int n = b.row[r + 1] - b.row[r];
-            longest = n > longest ? n : longest;
-        }
-        printf("%s: %d preference pairs, rows of up to %d tokens\n", o->file, b.n_rows / 2,
-               longest);
+        printf("%s: %d preference pairs, %.1f tokens a row\n", o->file, b.n_rows / 2,
+               (double)b.n_tokens / b.n_rows);
     } else {
         stop(1, "%s: no model, tokenizer or pairs (it begins with %d)", o->file, magic);
     }
@@ -3523,11 +3522,14 @@ static void command_help(const Options *o) {
     if (!strcmp(o->file, "tune")) {
         printf("\ntasks\n");
         for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
-        printf("\nmethods%55s --lr: bandit stories on-policy reuse  negative gradient\n", "");
+        printf("\n%-69s%-10s%-7s%-18s--lr: bandit; stories, fresh, fixed, pairs\n", "methods",
+               "on-policy", "reuse", "negative gradient");
         for (int i = 0; i < N_METHODS; i++) {
             const Method *m = &METHODS[i];
-            printf("  %-10s %-56s %7g %7g %-9s %-6s %s\n", m->name, m->help, m->lr[0], m->lr[1],
-                   m->on_policy, m->reuse, m->negative);
+            printf("  %-10s %-55s %-9s %-6s %-16s", m->name, m->help, m->on_policy, m->reuse,
+                   m->negative);
+            for (int k = 0; k < 4; k++) { printf(" %7g", m->lr[k]); }
+            putchar('\n');
         }
     }
 }

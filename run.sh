@@ -43,11 +43,7 @@ tune() {
     [ "$build" != on ] || program=./pref_onpolicy
     case $task in min | mode | skew)
         dir=out/lm every=8 from="-m out/sft.bin --rm out/lm/rm_${judge:-$task}_s$seed.bin"
-        [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.jsonl"
-        case $build-$method in  # whose best learning rate is not the one for fresh samples
-            off-reinforce) from="$from --lr 1e-4" ;;
-            pairs-dpo) from="$from --lr 3e-4" ;;
-        esac ;;
+        [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.jsonl" ;;
     esac
     case $name in
         *_mode | *_mode_kl*) save=" -o out/lm/${name}_s$seed.bin" ;;  # L6 looks at them once more

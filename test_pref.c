@@ -55,6 +55,21 @@ static void test_exp(void) {
     check(fast_exp(-1000) < 1e-37 && fast_exp(0) == 1, "fast_exp at its ends");
 }
 
+// Every pass deals each number once, in another order.
+static void test_deck(void) {
+    enum { N = 50 };
+    int order[3][N], same = 0;
+    Deck d = deck_new(N, 1, 'd');
+    for (int pass = 0; pass < 3; pass++) {
+        int seen[N] = {0}, n = pass < 2 ? N : N / 2;
+        if (pass == 2) { deck_restart(&d, n); }
+        for (int i = 0; i < n; i++) { seen[order[pass][i] = deal(&d)]++; }
+        for (int i = 0; i < N; i++) { check(seen[i] == (i < n), "%d in pass %d", i, pass); }
+    }
+    for (int i = 0; i < N; i++) { same += order[0][i] == order[1][i]; }
+    check(same < 10, "two passes have %d of %d numbers in the same place", same, N);
+}
+
 static void fill(real *x, size_t n, Rng *r) {
     for (size_t i = 0; i < n; i++) {
         x[i] = (real)rng_normal(r);
@@ -593,7 +608,7 @@ static void test_advantages(void) {
     Options o = LOSS_OPTIONS;
     Run tuning = {.o = &o, .world = {.task = &TASKS[0]}, .loss = loss_bon, .data = b};
     double r1[6], all = 0;
-    gold_rewards(&tuning.world, &b, r1);
+    for (int r = 0; r < 6; r++) { r1[r] = truth(&tuning.world, &b, r); }
     near(r1[2], exp(-0.64), 1e-12, "R1 of token 62");
     near(imitation_bound(&tuning), (r1[2] + r1[3]) / 2, 1e-6, "what imitation of the best earns");
     tuning.loss = loss_sft;
@@ -812,13 +827,19 @@ static void test_kl_estimate(void) {
 
 // --- tasks, and section 11 -----------------------------------------------------------------------
 
+// The truth about one response, whatever it answers.
+static double truth_of(const World *w, int *token, int n) {
+    Batch b = {.n_rows = 1, .row = (int[]){0, n}, .start = (int[]){0}, .token = token};
+    return truth(w, &b, 0);
+}
+
 static void test_bandit(void) {
     double p[BANDIT_TOKENS], total = 0, r[2] = {0}, entropy = 0;
     bandit_data(p);
     for (int i = 0; i < BANDIT_TOKENS; i++) {
         total += p[i];
         entropy -= 9 * p[i] * log(p[i]);
-        for (int k = 0; k < 2; k++) { r[k] += p[i] * truth(&(World){.task = &TASKS[k]}, &i, 1); }
+        for (int k = 0; k < 2; k++) { r[k] += p[i] * truth_of(&(World){.task = &TASKS[k]}, &i, 1); }
     }
     near(total, 1, 1e-12, "the bandit's data sums to 1");
     near(p[16], 0.0268, 5e-5, "p of token 16");
@@ -827,7 +848,7 @@ static void test_bandit(void) {
     near(r[0], 0.0390, 5e-5, "E[R1] under the data");
     near(r[1], 0.3772, 5e-5, "E[R2] under the data");
     near(entropy, 37.06, 5e-3, "entropy of 9 tokens");
-    near(truth(&(World){.task = &TASKS[0]}, (int[]){70, 60, 90}, 3), (1 + exp(-1) + exp(-4)) / 3,
+    near(truth_of(&(World){.task = &TASKS[0]}, (int[]){70, 60, 90}, 3), (1 + exp(-1) + exp(-4)) / 3,
          1e-12, "R1");
     int seen[BANDIT_TOKENS] = {0}, n = 40000;
     Batch b = batch_new(1, 10, 1);
@@ -867,7 +888,8 @@ static void test_kl_gradients(void) {
 // The truth about stories depends on their lengths.
 static void test_story_tasks(void) {
     const Task *tasks[] = {&TASKS[2], &TASKS[3], &TASKS[4]};
-    World w = world_new(tasks[0], 128, "tinystories_tok.bin");
+    Options o = {.data = "tinystories_tok.bin"};
+    World w = world_new(tasks[0], &o, (Config){128, 512, 1, 1, 1, 512});
     int *y = alloc(200, sizeof(int), "a response"), count[128] = {0}, most = 0, prompts = 0;
     check(w.longest == 103 && w.mode >= 40 && w.mode <= 60, "mode %d, longest %d", w.mode,
           w.longest);
@@ -887,9 +909,9 @@ static void test_story_tasks(void) {
         for (int k = 0; k < 3; k++) {
             w.task = tasks[k];
             y[l - 1] = w.t.eot;
-            near(truth(&w, y, l), expected[k], 1e-12, w.task->name);
+            near(truth_of(&w, y, l), expected[k], 1e-12, w.task->name);
             y[l - 1] = 1;
-            check(truth(&w, y, l) == 0, "a response that was cut earns nothing");
+            check(truth_of(&w, y, l) == 0, "a response that was cut earns nothing");
         }
     }
     Rng r = rng_stream(1, 'p', 0);
@@ -1308,15 +1330,16 @@ static void shell(const char *format, ...) {
     check(system(line) == 0, "%s", line);
 }
 
-static double last_reward(const char *log) {
-    char *text, *line;
+static double last_field(const char *log, int field) {
+    char *text, *p;
     size_t n = slurp(in_scratch(log), &text);
     text[n - 1] = 0;
-    line = strrchr(text, '\n');
-    double reward = NAN;
-    sscanf(line ? line + 1 : "", "%*d,%*d,%*[^,],%lf", &reward);
-    return reward;
+    p = strrchr(text, '\n');
+    for (; p && field > 0; field--) { p = strchr(p + 1, ','); }
+    return p ? atof(p + 1) : NAN;
 }
+
+static double last_reward(const char *log) { return last_field(log, 3); }
 
 // The two builds: fixed data is one collection; fresh data does better; threads do not matter.
 static void test_builds(void) {
@@ -1337,6 +1360,9 @@ static void test_builds(void) {
         check(last_reward("on.csv") > last_reward("off.csv") + 0.05,
               "%s: fresh data %g, fixed data %g", m, last_reward("on.csv"), last_reward("off.csv"));
     }
+    shell("./pref_onpolicy tune --task r1 --len 3 -m %s/ref.bin --method bon --batch 5 -n 4 "
+          "--reuse 2 --collect 15 --queries 400 --log %s/q.csv > /dev/null", d, d);
+    check(last_field("q.csv", 1) == 400, "--queries 400 makes %g", last_field("q.csv", 1));
     for (int n = 1; n <= 3; n++) {
         shell("OMP_NUM_THREADS=%d ./pref_onpolicy %s -m %s/ref.bin --method ipo --log %s/t%d.csv "
               "--hist %s/h%d.csv --steps 20 >/dev/null", n, common, d, d, n, d, n);
@@ -1396,10 +1422,11 @@ static void test_story_tuning(void) {
         snprintf(common, sizeof common, "%s -n 8", steps);
         shell("./pref tune --method dpo %s -m %s --pairs %s --log %s/pairs1.csv > %s/out", steps, m,
               f, d, d);
-        shell("./pref tune --method dpo %s -m %s --rm %s --log %s/pairs0.csv > %s/out", common, m,
-              rm, d, d);
-        shell("./pref_onpolicy tune --method dpo %s -m %s --rm %s --collect 48 --log %s/all.csv "
-              "> %s/out", common, m, rm, d, d);
+        const char *own_rate = "--task min --steps 24 --batch 4 -n 8 --eval-every 12";
+        shell("./pref tune --method reinforce %s -m %s --rm %s --log %s/pairs0.csv > %s/out",
+              own_rate, m, rm, d, d);
+        shell("./pref_onpolicy tune --method reinforce %s -m %s --rm %s --collect 48 "
+              "--log %s/all.csv > %s/out", own_rate, m, rm, d, d);
         same_log("pairs0.csv", "all.csv", "stories: one collection is fixed data");
         shell("./pref_onpolicy tune --method ppo %s -m %s --rm %s --log %s/on.csv > %s/out",
               common, m, rm, d, d);
@@ -1410,9 +1437,13 @@ static void test_story_tuning(void) {
               last_reward("off.csv"));
         check(last_reward("pairs1.csv") > 0, "dpo on a file of pairs");
     }
+    FILE *one = fopen(bad, "w");
+    fputs("{\"prompt\": \"A.\", \"chosen\": \" B.\", \"rejected\": \" C.\"}\n", one);
+    fclose(one);
+    fails(1, "one pair is not enough", "rm -m %s --pairs %s -o %s", m, bad, p);
     fails(2, "--task r1", "pairs -m %s --task r1 -o %s", m, bad);
     fails(2, "--task r2", "eval -m %s --ref %s --task r2", m, m);
-    fails(2, "needs a reward model", "tune --method dpo --task min -m %s", m);
+    fails(2, "stories need a reward model", "tune --method dpo --task min -m %s", m);
     fails(2, "-m MODEL is needed", "tune --method dpo --task min --rm %s", rm);
     fails(2, "-n counts", "tune --method dpo --task min -m %s --pairs %s -n 4", m, f);
     fails(2, "not bandits", "tune --method dpo --task r1 --rm %s", rm);
@@ -1442,7 +1473,7 @@ static void test_story_tuning(void) {
     g = gpt_new((Config){64, 512, 1, 1, 8, 512}, 1, 0);
     gpt_save(&g, bad);
     fails(1, "its context is 64", "tune --method dpo --task min -m %s --rm %s", m, bad);
-    fails(1, "its context is 64", "eval -m %s --ref %s --task min", m, bad);
+    fails(1, "not of the same shape", "eval -m %s --ref %s --task min", m, bad);
 }
 
 static void test_tune_errors(void) {
@@ -1503,6 +1534,7 @@ int main(int argc, char **argv) {
     run.directory = mkdtemp(directory);
     const struct { const char *name; void (*test)(void); } tests[] = {
         {"exp", test_exp},
+        {"a random order", test_deck},
         {"matrix multiply", test_matmul},
         {"layers, by finite differences", test_layers},
         {"GPT against PyTorch", test_gpt_against_oracle},

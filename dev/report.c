@@ -1098,15 +1098,16 @@ static void sweep(int stories) {
     const int n_rates = 5;
     folder = "sweep";
     first_seed = 101;
-    printf("final reward, mean of %s and %s over seeds; *: the best; -: not run, or diverged\n",
-           tasks[0], tasks[1]);
+    printf("final reward, mean of %s and %s: over seeds, and of the worst seed; *: where the worst is "
+           "best; -: not run, or diverged\n", tasks[0], tasks[1]);
     printf("%-17s", "");
-    for (int k = 0; k < n_rates; k++) { printf("%10s ", rates[k]); }
+    for (int k = 0; k < n_rates; k++) { printf("%12s  ", rates[k]); }
     printf("  seeds\n");
     for (int m = stories ? 8 : 0; m < (stories ? 15 : 8); m++) {
         char build[8];
         for (const char *p = rows[m][1]; sscanf(p, "%7s", build) == 1; p += strcspn(p, " ")) {
-            double y[5], top = -1;
+            Stat y[5];
+            double worst[5], top = -1;
             int n = 0;
             p += strspn(p, " ");
             for (int k = 0; k < n_rates; k++) {
@@ -1114,14 +1115,22 @@ static void sweep(int stories) {
                 for (int t = 0; t < 2; t++) {
                     r[t] = reward(text("%s_%s_%s_lr%s", build, rows[m][0], tasks[t], rates[k]));
                 }
-                for (int i = 0; i < SEEDS; i++) { r[0].at[i] = (r[0].at[i] + r[1].at[i]) / 2; }
-                y[k] = mean(r[0]);
-                top = fmax(top, y[k]);
-                n = stat(r[0]).n > n ? stat(r[0]).n : n;
+                worst[k] = NAN;
+                for (int i = 0; i < SEEDS; i++) {
+                    r[0].at[i] = (r[0].at[i] + r[1].at[i]) / 2;
+                    worst[k] = fmin(worst[k], r[0].at[i]);
+                }
+                y[k] = stat(r[0]);
+                n = y[k].n > n ? y[k].n : n;
+            }
+            for (int k = 0; k < n_rates; k++) {  // a seed that diverged earned nothing
+                if (y[k].n < n) { worst[k] = 0; }
+                top = fmax(top, worst[k]);
             }
             printf("%-10s %-6s", rows[m][0], build);
             for (int k = 0; k < n_rates; k++) {
-                printf("%10s%c", number(y[k], 3), y[k] == top ? '*' : ' ');
+                printf("%7s %5s%c", number(y[k].mean, 3), number(worst[k], 3),
+                       worst[k] == top ? '*' : ' ');
             }
             printf("%7d\n", n);
         }
