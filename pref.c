@@ -42,8 +42,10 @@ Build: make, or  cc -O3 pref.c -lm -o pref.  Then ./pref help.
 #include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
+static int threads(void) { return omp_get_max_threads(); }
 #else
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"  // without OpenMP its pragmas mean nothing
+static int threads(void) { return 1; }
 #endif
 
 #ifndef REAL
@@ -51,12 +53,9 @@ Build: make, or  cc -O3 pref.c -lm -o pref.  Then ./pref help.
 #endif
 typedef REAL real;
 
-// =================================================================================================
-// 1  Utilities
-// =================================================================================================
+// ==== 1  Utilities ===============================================================================
 
-// Print one line on stderr and end the program: status 1 for what went wrong, 2 for a wrong
-// command.
+// Print one line on stderr and end the program: status 1 for what went wrong, 2 for wrong usage.
 static _Noreturn void stop(int status, const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -92,14 +91,6 @@ static double seconds(void) {  // since some fixed moment
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int threads(void) {
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
 }
 
 static int min_int(int a, int b) { return a < b ? a : b; }
@@ -158,7 +149,7 @@ static void input_read(Input *in, void *to, size_t count, size_t size) {
 typedef struct {
     FILE *f;
     const char *path;
-    char temp[PATH_MAX];
+    char temp[PATH_MAX + 1];  // what does not fit is too long for the system, too
 } Output;
 
 // Error: there is no writing there.
@@ -166,21 +157,16 @@ static Output output_open(const char *path) {
     Output out = {NULL, path, ""};
     struct stat s;
     int in_place = lstat(path, &s) == 0 && !S_ISREG(s.st_mode);
-    int n = snprintf(out.temp, sizeof out.temp, "%s%s", path, in_place ? "" : ".tmp");
-    out.f = n < (int)sizeof out.temp ? fopen(out.temp, "wb") : NULL;
-    if (!out.f) {
-        stop(1, "%s: cannot write it: %s", path, strerror(n < PATH_MAX ? errno : ENAMETOOLONG));
-    }
+    snprintf(out.temp, sizeof out.temp, "%s%s", path, in_place ? "" : ".tmp");
+    out.f = fopen(out.temp, "wb");
+    if (!out.f) { stop(1, "%s: cannot write it: %s", path, strerror(errno)); }
     return out;
 }
 
 // A CSV that begins with this header; no file if path is NULL.
 static Output csv_open(const char *path, const char *header) {
-    Output out = {0};
-    if (path) {
-        out = output_open(path);
-        fputs(header, out.f);
-    }
+    Output out = path ? output_open(path) : (Output){0};
+    if (path) { fputs(header, out.f); }
     return out;
 }
 
@@ -215,12 +201,10 @@ static void output_check(const char *path) {
 // splitmix64 (Steele, Lea, Flood 2014): a counter passed through a mixing function. Any two
 // counters give unrelated streams, so every row that is sampled gets its own: results then do not
 // depend on the order or the thread in which rows are drawn.
-typedef struct {
-    uint64_t state;
-} Rng;
+typedef uint64_t Rng;
 
 static uint64_t rng_next(Rng *r) {
-    uint64_t z = r->state += 0x9e3779b97f4a7c15u;
+    uint64_t z = *r += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
@@ -228,11 +212,10 @@ static uint64_t rng_next(Rng *r) {
 
 // The stream number `index` of those that `seed` and `purpose` (any two numbers) name.
 static Rng rng_stream(int seed, uint64_t purpose, uint64_t index) {
-    Rng r = {(uint64_t)seed};
-    r.state = rng_next(&r) + purpose;
-    r.state = rng_next(&r) + index;
-    r.state = rng_next(&r);
-    return r;
+    Rng r = (Rng)seed;
+    r = rng_next(&r) + purpose;
+    r = rng_next(&r) + index;
+    return rng_next(&r);
 }
 
 // Uniform in [0, 1); a whole number 0 .. n-1; normal (Box and Muller).
@@ -329,9 +312,7 @@ static real largest(const real *a, int n) {
 }
 
 // Mean and standard deviation (n - 1 in the denominator; 0 for one) of n numbers.
-typedef struct {
-    double mean, std;
-} Moments;
+typedef struct { double mean, std; } Moments;
 
 static Moments moments(const double *x, int n) {
     double mean = 0, squares = 0;
@@ -355,16 +336,11 @@ static inline real fast_exp(real x) {
     return (real)p.f;
 }
 
-// =================================================================================================
-// 2  Matrix multiply
-// =================================================================================================
+// ==== 2  Matrix multiply =========================================================================
 
 // A matrix as it lies in memory: element (i, j) at x[i * rs + j * cs]. The three products that a
 // linear layer needs differ in nothing but strides.
-typedef struct {
-    real *x;
-    size_t rs, cs;
-} Matrix;
+typedef struct { real *x; size_t rs, cs; } Matrix;
 
 static const Matrix NONE = {NULL, 0, 0};
 
@@ -380,9 +356,8 @@ static Matrix from(Matrix m, int i, int j) {
 enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES };
 enum { BLOCK_K = 256, BLOCK_N = 128, BLOCK_M = 64 };
 
-// Copy b (K, N) to panels of TILE_N columns, each (K, TILE_N), which a tile then reads from first
-// to last: packed_size(K, N) numbers. Past column N there are zeros; a last panel of few columns is
-// LANES wide.
+// Copy b (K, N) to panels (K, TILE_N), which a tile reads from first to last: packed_size(K, N)
+// numbers. Past column N there are zeros; a last panel of few columns is LANES wide.
 static void pack(real *panel, Matrix b, int K, int N) {
     for (int j = 0; j < N; j += TILE_N) {
         int n = min_int(N - j, TILE_N), width = n <= LANES ? LANES : TILE_N;
@@ -398,9 +373,7 @@ static void pack(real *panel, Matrix b, int K, int N) {
     }
 }
 
-static size_t packed_size(int K, int N) {
-    return (size_t)((N + TILE_N - 1) / TILE_N * TILE_N) * K;
-}
+static size_t packed_size(int K, int N) { return (size_t)((N + TILE_N - 1) / TILE_N * TILE_N) * K; }
 
 // One tile: c (m, n) = init + bias + a (m, K) panel (K, n), with m <= TILE_M and n <= width *
 // LANES, the width a constant 1 or 2. Rows past m repeat the last one and are not stored, so each
@@ -486,14 +459,11 @@ static void matmul(Matrix c, Matrix init, Matrix a, Matrix b, int M, int N, int 
     }
 }
 
-// =================================================================================================
-// 3  Layers, forward and backward in pairs
-// =================================================================================================
+// ==== 3  Layers, forward and backward in pairs ===================================================
 // N: tokens of all rows, C: channels, V: vocabulary. x_backward adds to the gradients of weights
 // (d and their name) and, where said, of inputs. All this is one thread's: each has its own rows.
 
-// y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C) packed; init (N, OC): NULL or the residual
-// stream; bias (OC): may be NULL.
+// y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C) packed; init (N, OC) or bias may be NULL.
 static void linear_forward(real *y, const real *init, const real *x, const real *packed,
                            const real *bias, int N, int C, int OC) {
     multiply_packed(rows(y, OC), init ? rows(init, OC) : NONE, bias, rows(x, C), packed, N, OC, C);
@@ -509,8 +479,7 @@ static void linear_backward(real *dx, real *dw, real *dbias, const real *dy, con
     }
 }
 
-// y = w * (x - mean) / std + b over the C channels of each token (Ba et al. 2016). Keeps in stats
-// (N, 2) mean and 1 / std for the way back.
+// y = w (x - mean) / std + b over a token's channels (Ba et al. 2016). stats (N, 2): mean, 1/std.
 static void layernorm_forward(real *y, real *stats, const real *x, const real *w, const real *b,
                               int N, int C) {
     for (int n = 0; n < N; n++, x += C, y += C, stats += 2) {
@@ -539,8 +508,7 @@ static void layernorm_backward(real *dx, real *dw, real *db, const real *dy, con
     }
 }
 
-// gelu(x) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): GPT-2's tanh form, as
-// (1 + tanh u) / 2 = sigmoid(2u).
+// gelu(x) = x (1 + tanh u) / 2 = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): GPT-2's form.
 static const real GELU_2K = (real)1.5957691216057308, GELU_CUBE = (real)0.044715;
 
 static void gelu_forward(real *y, const real *x, size_t n) {
@@ -558,8 +526,7 @@ static void gelu_backward(real *d, const real *x, size_t n) {
 }
 
 // Causal self-attention within each row. Row r has T = row[r+1] - row[r] tokens; qkv (N, 3C) holds
-// its queries, keys and values, heads side by side, hs = C / NH channels each. For every row and
-// head
+// its queries, keys and values, heads side by side, hs = C / NH channels each. For each of these
 //     prob (T, T) = softmax over s <= t of  q_t . k_s / sqrt(hs),      y_t = sum_s prob[t][s] v_s.
 // prob keeps these matrices one after the other.
 static void attention_forward(real *y, real *prob, const real *qkv, const int *row, int n_rows,
@@ -584,9 +551,8 @@ static void attention_forward(real *y, real *prob, const real *qkv, const int *r
     }
 }
 
-// dqkv (N, 3C) is overwritten. Per row and head, with P = prob and dP = dy v^T:
+// dqkv (N, 3C) is overwritten; dp: scratch (T, T). Per row and head, with P = prob, dP = dy v^T:
 //     dv = P^T dy,  dS = P (dP - rowsum(P dP)) / sqrt(hs),  dq = dS k,  dk = dS^T q.
-// dp: scratch for one (T, T).
 static void attention_backward(real *dqkv, real *dp, const real *dy, const real *prob,
                                const real *qkv, const int *row, int n_rows, size_t C, int NH) {
     int hs = (int)C / NH;
@@ -712,9 +678,7 @@ static void logp_backward(real *l, const real *dlogp, const int *token, const in
     }
 }
 
-// =================================================================================================
-// 4  The GPT
-// =================================================================================================
+// ==== 4  The GPT =================================================================================
 
 // GPT-2 (Radford et al. 2019): pre-norm blocks, learned positions, wte tied to the output. A scalar
 // head on the last layer norm's output makes it a reward model, or a policy with a value estimate.
@@ -731,11 +695,10 @@ enum {
 static const int LINEAR[] = {QKVW, PROJW, FCW, FCPROJW, WTE};  // four in each block; the output
 
 typedef struct {
-    const char *name;
     int layers, outputs, inputs;  // its shape
     double mean, std;             // before training
     size_t size, at;              // numbers, over all layers; where they start in params
-    size_t packed_at;             // and where in packed
+    real *packed;                 // of a linear layer: its weights once more, in panels
 } Tensor;
 
 // A batch is split by rows into PARTS, which threads take one by one, each through all layers. The
@@ -749,7 +712,6 @@ typedef struct {
     Tensor tensor[N_TENSORS];
     size_t n_params;
     real *params;
-    real *packed;  // the weights once more, in panels for linear_forward: see gpt_pack
     real *m, *v;   // AdamW's two moments; NULL in a model that is not trained, like what follows
     int n_parts;   // into how many parts a batch is split
     real *grads;   // (n_parts, n_params) each part's gradient; backward leaves the sum in the first
@@ -769,7 +731,7 @@ static real *grad(const GPT *g, int part, int tensor, int layer) {
 // The packed weights of a linear layer.
 static real *panels(const GPT *g, int tensor, int layer) {
     const Tensor *t = &g->tensor[tensor];
-    return g->packed + t->packed_at + layer * packed_size(t->inputs, t->outputs);
+    return t->packed + layer * packed_size(t->inputs, t->outputs);
 }
 
 // Bring packed up to date with params. Whoever changes params calls this.
@@ -789,24 +751,15 @@ static GPT gpt_layout(Config c, int head) {
     int L = c.L, C = c.C;
     double std = 0.02, residual = 0.02 / sqrt(2.0 * L);  // 2 L projections add to one stream
     GPT g = {.c = c, .head = head, .tensor = {
-        [WTE] = {"wte", 1, c.Vp, C, 0, std, 0, 0, 0},
-        [WPE] = {"wpe", 1, c.maxT, C, 0, std, 0, 0, 0},
-        [LN1W] = {"ln1w", L, C, 1, 1, 0, 0, 0, 0},
-        [LN1B] = {"ln1b", L, C, 1, 0, 0, 0, 0, 0},
-        [QKVW] = {"qkvw", L, 3 * C, C, 0, std, 0, 0, 0},
-        [QKVB] = {"qkvb", L, 3 * C, 1, 0, 0, 0, 0, 0},
-        [PROJW] = {"attprojw", L, C, C, 0, residual, 0, 0, 0},
-        [PROJB] = {"attprojb", L, C, 1, 0, 0, 0, 0, 0},
-        [LN2W] = {"ln2w", L, C, 1, 1, 0, 0, 0, 0},
-        [LN2B] = {"ln2b", L, C, 1, 0, 0, 0, 0, 0},
-        [FCW] = {"fcw", L, 4 * C, C, 0, std, 0, 0, 0},
-        [FCB] = {"fcb", L, 4 * C, 1, 0, 0, 0, 0, 0},
-        [FCPROJW] = {"fcprojw", L, C, 4 * C, 0, residual, 0, 0, 0},
-        [FCPROJB] = {"fcprojb", L, C, 1, 0, 0, 0, 0, 0},
-        [LNFW] = {"lnfw", 1, C, 1, 1, 0, 0, 0, 0},
-        [LNFB] = {"lnfb", 1, C, 1, 0, 0, 0, 0, 0},
-        [HEADW] = {"headw", head, C, 1, 0, 0, 0, 0, 0},
-        [HEADB] = {"headb", head, 1, 1, 0, 0, 0, 0, 0},
+        [WTE] = {1, c.Vp, C, 0, std, 0, 0, 0}, [WPE] = {1, c.maxT, C, 0, std, 0, 0, 0},
+        [LN1W] = {L, C, 1, 1, 0, 0, 0, 0}, [LN1B] = {L, C, 1, 0, 0, 0, 0, 0},
+        [QKVW] = {L, 3 * C, C, 0, std, 0, 0, 0}, [QKVB] = {L, 3 * C, 1, 0, 0, 0, 0, 0},
+        [PROJW] = {L, C, C, 0, residual, 0, 0, 0}, [PROJB] = {L, C, 1, 0, 0, 0, 0, 0},
+        [LN2W] = {L, C, 1, 1, 0, 0, 0, 0}, [LN2B] = {L, C, 1, 0, 0, 0, 0, 0},
+        [FCW] = {L, 4 * C, C, 0, std, 0, 0, 0}, [FCB] = {L, 4 * C, 1, 0, 0, 0, 0, 0},
+        [FCPROJW] = {L, C, 4 * C, 0, residual, 0, 0, 0}, [FCPROJB] = {L, C, 1, 0, 0, 0, 0, 0},
+        [LNFW] = {1, C, 1, 1, 0, 0, 0, 0}, [LNFB] = {1, C, 1, 0, 0, 0, 0, 0},
+        [HEADW] = {head, C, 1, 0, 0, 0, 0, 0}, [HEADB] = {head, 1, 1, 0, 0, 0, 0, 0},
     }};
     for (int i = 0; i < N_TENSORS; i++) {
         Tensor *t = &g.tensor[i];
@@ -820,14 +773,11 @@ static GPT gpt_layout(Config c, int head) {
 // A model of shape c, all zeros. trainable: with room for gradients and moments.
 static GPT gpt_new(Config c, int head, int trainable) {
     GPT g = gpt_layout(c, head);
-    size_t n_packed = 0;
     for (int i = 0; i < 5; i++) {
         Tensor *t = &g.tensor[LINEAR[i]];
-        t->packed_at = n_packed;
-        n_packed += t->layers * packed_size(t->inputs, t->outputs);
+        t->packed = alloc(t->layers * packed_size(t->inputs, t->outputs), sizeof(real), "weights");
     }
     g.params = alloc(g.n_params, sizeof(real), "the model");
-    g.packed = alloc(n_packed, sizeof(real), "the packed model");
     if (trainable) {
         g.m = alloc(g.n_params, sizeof(real), "the optimizer");
         g.v = alloc(g.n_params, sizeof(real), "the optimizer");
@@ -848,45 +798,38 @@ static void gpt_init(GPT *g, int seed) {
     gpt_pack(g);
 }
 
-typedef struct {
-    int won, lost;  // rows
-    double weight;  // 1 but in tests
-} Pair;
+typedef struct { int won, lost; double weight; } Pair;  // two rows; weight: 1 but in tests
 
 // The rows of one forward pass, one after the other without padding, and what is known of them.
 typedef struct {
-    int n_rows, n_tokens, max_rows, max_tokens;
+    int n_rows, n_tokens, max_rows;
     int *row;    // (n_rows + 1) each row's first token; row[n_rows] = n_tokens
     int *start;  // (n_rows) the first token of each row's response
     int *token;  // (n_tokens) ids
     // (n_tokens) of each token given those before: log pi, log pi_ref, log pi when it was sampled
     real *logp, *ref_logp, *old_logp;
     real *dlogp;       // (n_tokens) dloss/dlogp, which a loss writes
-    real *advantage;   // (n_tokens) how much better than expected; the same for all tokens
-                       // of a row
+    real *advantage;   // (n_tokens) how much better than expected
     real *value, *dvalue;  // (n_tokens) the scalar head's output, and dloss/dvalue
     real *old_value, *returns;  // (n_tokens) value when sampled; what it should have been
     double *reward;    // (n_rows)
     int group;         // rows i * group .. i * group + group-1 share prompt i
     Pair *pair;        // (n_pairs) the rows that won and lost
-    int n_pairs, max_pairs;
+    int n_pairs;
     double clip_frac;  // PPO: share of tokens whose ratio was clipped
 } Batch;
 
 // An empty batch with room for rows in groups.
 static Batch batch_new(int max_rows, int max_tokens, int group) {
-    Batch b = {.max_rows = max_rows, .max_tokens = max_tokens, .group = group};
-    b.max_pairs = max_rows * (group - 1) / 2;
+    Batch b = {.max_rows = max_rows, .group = group};
     b.row = alloc((size_t)max_rows + 1, sizeof(int), "a batch");
     b.start = alloc(max_rows, sizeof(int), "a batch");
     b.token = alloc(max_tokens, sizeof(int), "a batch");
     b.reward = alloc(max_rows, sizeof(double), "a batch");
-    b.pair = alloc(b.max_pairs, sizeof(Pair), "a batch");
+    b.pair = alloc((size_t)max_rows * (group - 1) / 2, sizeof(Pair), "a batch");
     real **parts[] = {&b.logp, &b.ref_logp, &b.old_logp, &b.dlogp, &b.advantage, &b.value,
                       &b.dvalue, &b.old_value, &b.returns};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        *parts[i] = alloc(max_tokens, sizeof(real), "a batch");
-    }
+    for (int i = 0; i < 9; i++) { *parts[i] = alloc(max_tokens, sizeof(real), "a batch"); }
     return b;
 }
 
@@ -922,6 +865,7 @@ typedef struct {
     Layer *layer;      // (L + 1); of the last only in, ln1 and stats1, for the output
     Layer d;           // the gradients of one layer at a time
     real *logits;      // (N, V), then probabilities, then their gradient
+    real *odds;        // (V) sampler: what a token is drawn by
 } Part;
 
 // The prob of a layer has room for N / T whole rows.
@@ -934,14 +878,14 @@ static Layer layer_new(Config c, size_t N, size_t T) {
     return y;
 }
 
-// Work space for N tokens in rows of up to T. Without `train` nothing goes back: one layer's memory
-// does for all.
+// Work space for N tokens in rows of up to T. Without `train` one layer's memory does for all.
 static Part part_new(Config c, size_t N, int T, int train) {
     Part a = {.T = T, .row = alloc(N + 1, sizeof(int), "activations"),
               .position = alloc(N, sizeof(int), "activations"),
               .slot = alloc(N, sizeof(int), "activations"),
               .layer = alloc(c.L + 1, sizeof(Layer), "activations"),
-              .logits = alloc(N * c.V, sizeof(real), "activations")};
+              .logits = alloc(N * c.V, sizeof(real), "activations"),
+              .odds = alloc(c.V, sizeof(real), "activations")};
     for (int l = 0; l <= c.L; l++) { a.layer[l] = train || !l ? layer_new(c, N, T) : a.layer[0]; }
     if (train) { a.d = layer_new(c, N, T); }
     return a;
@@ -962,8 +906,7 @@ static Acts acts_new(const GPT *g, int n_rows, int T, int train) {
     return a;
 }
 
-// From N tokens at a->position to the last layer norm's output (N, C): whole rows, or in the
-// sampler one new token of each row.
+// From N tokens (whole rows, or in the sampler one of each) to the last layer norm's output (N, C).
 static const real *blocks_forward(const GPT *g, Part *a, const int *token, int N) {
     int C = g->c.C, L = g->c.L, NH = g->c.NH, F = 4 * C;
     Layer *y = a->layer;
@@ -1080,13 +1023,10 @@ static void gpt_backward(GPT *g, Acts *a, const Batch *b, const real *dlogp, con
     }
 }
 
-// =================================================================================================
-// 5  Optimizer and checkpoints
-// =================================================================================================
+// ==== 5  Optimizer and checkpoints ===============================================================
 
-// One AdamW step (Loshchilov and Hutter 2019; no decay) on g->grads, scaled down first so that
-// their norm is at most max_norm (0: as they are); step counts from 1. Zeroes the gradients.
-// Returns the norm before scaling.
+// One AdamW step (Loshchilov and Hutter 2019; no decay) on g->grads, scaled down first to a norm of
+// max_norm at most (0: as they are), zeroed after. Step counts from 1. Returns the norm before.
 static double adamw(GPT *g, double lr, double max_norm, int step) {
     double squares = 0;
     for (size_t at = 0; at < g->n_params; at += CHUNK) {  // floats within a chunk, doubles across
@@ -1112,13 +1052,12 @@ static double adamw(GPT *g, double lr, double max_norm, int step) {
 }
 
 // A checkpoint is llm.c's: 256 int32, then the parameters as float32 in the order of the enum.
-enum { CHECKPOINT_MAGIC = 20240326, CHECKPOINT_VERSION = 3, HEADER_INTS = 256 };
+enum { MODEL_MAGIC = 20240326, MODEL_VERSION = 3, HEADER_INTS = 256 };
 
 // Error: the file cannot be written.
 static void gpt_save(const GPT *g, const char *path) {
     Config c = g->c;
-    int32_t h[HEADER_INTS] = {CHECKPOINT_MAGIC, CHECKPOINT_VERSION,
-                              c.maxT, c.V, c.L, c.NH, c.C, c.Vp};
+    int32_t h[HEADER_INTS] = {MODEL_MAGIC, MODEL_VERSION, c.maxT, c.V, c.L, c.NH, c.C, c.Vp};
     Output out = output_open(path);
     fwrite(h, sizeof h, 1, out.f);
     for (size_t i = 0; i < g->n_params; i++) {
@@ -1134,9 +1073,9 @@ static GPT gpt_load(const char *path, int head, int trainable) {
     Input in = input_open(path);
     int32_t h[HEADER_INTS];
     input_read(&in, h, 1, sizeof h);
-    if (h[0] != CHECKPOINT_MAGIC || h[1] != CHECKPOINT_VERSION) {
+    if (h[0] != MODEL_MAGIC || h[1] != MODEL_VERSION) {
         stop(1, "%s: not a model in llm.c's float32 format (its first numbers are %d, %d; expected "
-             "%d, %d)", path, h[0], h[1], CHECKPOINT_MAGIC, CHECKPOINT_VERSION);
+             "%d, %d)", path, h[0], h[1], MODEL_MAGIC, MODEL_VERSION);
     }
     Config c = {h[2], h[3], h[4], h[5], h[6], h[7]};
     const int most = 1 << 16;
@@ -1172,9 +1111,7 @@ static GPT gpt_copy(const GPT *from, int head) {
     return g;
 }
 
-// =================================================================================================
-// 6  Tokenizer and stories
-// =================================================================================================
+// ==== 6  Tokenizer and stories ===================================================================
 
 // Byte-pair encoding. A token is a string of bytes; text is encoded piece by piece, so that no
 // token spans two pieces and any text splits at a piece's edge without changing its tokens.
@@ -1223,8 +1160,7 @@ static int kind(char byte) {
 // of digits; a run of punctuation; a run of other bytes, but for a space that belongs to letters.
 static int piece_length(const char *s, int n) {
     int i = n > 1 && s[0] == ' ' && kind(s[1]) == 'a', first = kind(s[i]);
-    while (i < n && kind(s[i]) == first
-           && !(i > 0 && i + 1 < n && s[i] == ' ' && kind(s[i + 1]) == 'a')) {
+    while (i < n && kind(s[i]) == first && !(i + 1 < n && s[i] == ' ' && kind(s[i + 1]) == 'a')) {
         i++;
     }
     return i;
@@ -1236,9 +1172,7 @@ static int piece_length(const char *s, int n) {
 static int encode_piece(const Tokenizer *t, const char *s, int n, int *id) {
     for (int i = 0; i < n; i++) {
         id[i] = *token_slot(t, s + i, 1);
-        if (id[i] < 0) {
-            stop(1, "the tokenizer has no token for the byte %d", (unsigned char)s[i]);
-        }
+        if (id[i] < 0) { stop(1, "the tokenizer has no token for byte %d", (unsigned char)s[i]); }
     }
     for (;;) {
         int best = t->V, m = 0;
@@ -1315,7 +1249,7 @@ static Tokenizer tokenizer_read(Input *in) {
     for (int i = 0; i < t.V; i++) {
         unsigned char length;
         input_read(in, &length, 1, 1);
-        input_read(in, t.bytes + t.at[i], 1, length);
+        input_read(in, t.bytes + t.at[i], length, 1);
         t.at[i + 1] = t.at[i] + length;
     }
     tokenizer_index(&t);
@@ -1327,8 +1261,7 @@ static Tokenizer tokenizer_read(Input *in) {
 static Corpus corpus_read(Input *in, const Tokenizer *t, const char *what) {
     int32_t h[HEADER_INTS];
     if (ftell(in->f) == (long)in->size) {
-        stop(1, "%s: holds a tokenizer but no %s; make data TEXT=... makes a file with both",
-             in->path, what);
+        stop(1, "%s: holds no %s; make data TEXT=... makes a file with them", in->path, what);
     }
     input_read(in, h, 1, sizeof h);
     if (h[0] != TOKENS_MAGIC || h[1] != 1) {
@@ -1340,21 +1273,16 @@ static Corpus corpus_read(Input *in, const Tokenizer *t, const char *what) {
     }
     int n = h[2];
     Corpus c = {.token = alloc(n, sizeof(uint16_t), "the stories")};
+    c.doc = alloc((size_t)n + 1, sizeof(int), "the stories");  // more than enough
     input_read(in, c.token, n, sizeof(uint16_t));
     for (int i = 0; i < n; i++) {
         if (c.token[i] >= t->V) {
             stop(1, "%s: token %d of the %s is %d; the vocabulary has %d", in->path, i, what,
                  c.token[i], t->V);
         }
-        c.n_docs += c.token[i] == t->eot;
+        if (c.token[i] == t->eot) { c.doc[++c.n_docs] = i + 1; }
     }
-    if (c.token[n - 1] != t->eot) {
-        stop(1, "%s: the %s do not end with end-of-text", in->path, what);
-    }
-    c.doc = alloc((size_t)c.n_docs + 1, sizeof(int), "the stories");
-    for (int i = 0, d = 0; i < n; i++) {
-        if (c.token[i] == t->eot) { c.doc[++d] = i + 1; }
-    }
+    if (c.token[n - 1] != t->eot) { stop(1, "%s: no end-of-text ends the %s", in->path, what); }
     return c;
 }
 
@@ -1379,12 +1307,12 @@ static void stories_load(const char *path, Tokenizer *t, Corpus *train, Corpus *
 }
 
 // Append story d as a row of at most T tokens: end-of-text as start, then its tokens, up to and
-// with its end-of-text if there is room.
-static void batch_add_story(Batch *b, const Corpus *c, int d, int T) {
+// with its end-of-text if there is room. Those from `start` on are the response.
+static void batch_add_story(Batch *b, const Corpus *c, int d, int T, int start) {
     int n = min_int(c->doc[d + 1] - c->doc[d], T - 1), *row = b->token + b->n_tokens;
     row[0] = c->token[c->doc[d + 1] - 1];
     for (int i = 0; i < n; i++) { row[i + 1] = c->token[c->doc[d] + i]; }
-    batch_add(b, row, n + 1, 1);
+    batch_add(b, row, n + 1, start);
 }
 
 // The number of tokens of a document (n tokens, end-of-text among them) that make its first
@@ -1401,13 +1329,10 @@ static int prompt_length(const Tokenizer *t, const uint16_t *token, int n) {
     return n - 1;
 }
 
-// =================================================================================================
-// 7  Sampler
-// =================================================================================================
-// Draws many rows at once. Threads share out the rows; each advances up to SLOTS of them together,
-// one token a step, keeping the keys and values of what came before. A row that ends makes room for
-// the next. Every row has its own random stream and its own arithmetic, so neither threads nor
-// slots show.
+// ==== 7  Sampler =================================================================================
+// Draws many rows at once. Threads share out the rows; each advances up to SLOTS of them, a token a
+// step, keeping the keys and values of what came before. A row that ends makes room for the next.
+// Every row has its own random stream and its own arithmetic: neither threads nor slots show.
 
 enum { SLOTS = 16 };  // with more, their keys and values no longer fit the cache
 
@@ -1420,18 +1345,9 @@ typedef struct {
     uint64_t stream;     // row r draws from rng_stream(seed, stream, r)
 } Sampling;
 
-// One thread's work space, and its n rows under way: for each, which one it is and the token it
-// reads next, whose position and memory for keys and values are in `part`.
-typedef struct {
-    int n, row[SLOTS], token[SLOTS];
-    Rng rng[SLOTS];
-    Part part;
-    real *scratch;  // (V)
-} Lane;
-
 typedef struct {
     int n_slots, T, n_lanes;
-    Lane *lane;
+    Part *lane;           // each thread's work space
     int *token, *length;  // (rows, T), (rows)
     real *logp;           // (rows, T)
 } Sampler;
@@ -1440,14 +1356,13 @@ typedef struct {
 static Sampler sampler_new(Config c, int max_rows, int T) {
     Sampler s = {.T = T, .n_lanes = min_int(threads(), max_rows)};
     s.n_slots = min_int(SLOTS, (max_rows + s.n_lanes - 1) / s.n_lanes);
-    s.lane = alloc(s.n_lanes, sizeof(Lane), "the sampler");
+    s.lane = alloc(s.n_lanes, sizeof(Part), "the sampler");
     size_t kept = (size_t)s.n_slots * T * c.C + TILE_N;  // weighted_sum reads a little further
-    for (Lane *w = s.lane; w < s.lane + s.n_lanes; w++) {
-        w->part = part_new(c, s.n_slots, T, 0);
-        w->scratch = alloc(c.V, sizeof(real), "the sampler");
+    for (Part *a = s.lane; a < s.lane + s.n_lanes; a++) {
+        *a = part_new(c, s.n_slots, T, 0);
         for (int l = 0; l < c.L; l++) {
-            w->part.layer[l].keys = alloc(kept, sizeof(real), "the sampler's keys and values");
-            w->part.layer[l].values = alloc(kept, sizeof(real), "the sampler's keys and values");
+            a->layer[l].keys = alloc(kept, sizeof(real), "the sampler's keys and values");
+            a->layer[l].values = alloc(kept, sizeof(real), "the sampler's keys and values");
         }
     }
     s.token = alloc((size_t)max_rows * T, sizeof(int), "sampled rows");
@@ -1462,34 +1377,33 @@ static int descending(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-// Draw a token from logits (V); scratch (V) then holds the weights. Sets *logp to its
-// log-probability under the model itself, whatever the temperature and top_k. Error: logits that
-// are no numbers.
-static int draw(const real *logits, real *scratch, int V, const Sampling *how, Rng *rng,
-                real *logp) {
-    real most = largest(logits, V), floor_logit = -INFINITY;
-    if (how->top_k > 0 && how->top_k < V) {
-        memcpy(scratch, logits, V * sizeof(real));
-        qsort(scratch, V, sizeof(real), descending);
-        floor_logit = scratch[how->top_k - 1];
+// Draw a token from logits (V); odds: scratch (V). Sets *logp: its log-probability under the model
+// itself, whatever the temperature and top_k. Error: logits that are no numbers.
+static int draw(const real *logits, real *odds, int V, const Sampling *how, Rng *rng, real *logp) {
+    int greedy = how->temperature < 1e-30;  // 0, or so small that its inverse overflows
+    real most = largest(logits, V), floor_logit = greedy ? most : -INFINITY;
+    if (how->top_k > 0 && how->top_k < V && !greedy) {
+        memcpy(odds, logits, V * sizeof(real));
+        qsort(odds, V, sizeof(real), descending);
+        floor_logit = odds[how->top_k - 1];
     }
-    if (how->temperature == 0) { floor_logit = most; }
-    for (int v = 0; v < V; v++) { scratch[v] = fast_exp(logits[v] - most); }
-    real log_total = log(sum(scratch, V)), sharp = 1 / (real)how->temperature;
+    for (int v = 0; v < V; v++) { odds[v] = fast_exp(logits[v] - most); }
+    real log_total = log(sum(odds, V)), sharp = 1 / (real)how->temperature;
     if (how->temperature != 1 || floor_logit > -INFINITY) {
         for (int v = 0; v < V; v++) {
-            real weight = how->temperature == 0 ? 1 : fast_exp((logits[v] - most) * sharp);
-            scratch[v] = logits[v] >= floor_logit ? weight : 0;
+            real weight = greedy ? 1 : fast_exp((logits[v] - most) * sharp);
+            odds[v] = logits[v] >= floor_logit ? weight : 0;
         }
     }
-    double left = rng_uniform(rng) * (double)sum(scratch, V);
+    double left = rng_uniform(rng) * (double)sum(odds, V);
     int token = -1;
     for (int v = 0; v < V && left >= 0; v++) {
-        if (scratch[v] > 0) {  // the last possible token takes the crumb that rounding may leave
+        if (odds[v] > 0) {  // the last possible token takes the crumb that rounding may leave
             token = v;
-            left -= (double)scratch[v];
+            left -= (double)odds[v];
         }
     }
+    #pragma omp critical  // one message
     if (token < 0) { stop(1, "the model's logits are not finite: nothing can be sampled from it"); }
     *logp = logits[token] - most - log_total;
     return token;
@@ -1503,37 +1417,36 @@ static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, 
     int V = g->c.V, T = s->T, n_rows = prompts->n_rows * n_each;
     #pragma omp parallel for schedule(static, 1)
     for (int i = 0; i < s->n_lanes; i++) {
-        Lane *w = &s->lane[i];
-        Part *a = &w->part;
-        int next = share(n_rows, i, s->n_lanes), end = share(n_rows, i + 1, s->n_lanes);
-        w->n = 0;
+        Part *a = &s->lane[i];
+        int next = share(n_rows, i, s->n_lanes), end = share(n_rows, i + 1, s->n_lanes), n = 0;
+        int which[SLOTS] = {0}, token[SLOTS] = {0};  // of the n rows under way; what each reads
+        Rng rng[SLOTS] = {0};
         for (int j = 0; j < s->n_slots; j++) { a->slot[j] = j; }
-        while (w->n > 0 || next < end) {
-            for (; w->n < s->n_slots && next < end; next++) {  // a row for every free slot
-                int j = w->n++, q = next / n_each, *row = s->token + (size_t)next * T;
+        while (n > 0 || next < end) {
+            for (; n < s->n_slots && next < end; next++, n++) {  // a row for every free slot
+                int q = next / n_each, *row = s->token + (size_t)next * T;
                 s->length[next] = prompts->row[q + 1] - prompts->row[q];
                 memcpy(row, prompts->token + prompts->row[q], s->length[next] * sizeof(int));
-                w->row[j] = next;
-                w->token[j] = row[0];
-                w->rng[j] = rng_stream(how->seed, how->stream, next);
-                a->position[j] = 0;
+                which[n] = next;
+                token[n] = row[0];
+                rng[n] = rng_stream(how->seed, how->stream, next);
+                a->position[n] = 0;
             }
-            const real *x = blocks_forward(g, a, w->token, w->n);
-            linear_forward(a->logits, NULL, x, panels(g, WTE, 0), NULL, w->n, g->c.C, V);
-            for (int j = w->n - 1; j >= 0; j--) {
-                int r = w->row[j], t = ++a->position[j], past_prompt = t == s->length[r];
+            const real *x = blocks_forward(g, a, token, n);
+            linear_forward(a->logits, NULL, x, panels(g, WTE, 0), NULL, n, g->c.C, V);
+            for (int j = n - 1; j >= 0; j--) {
+                int r = which[j], t = ++a->position[j], past_prompt = t == s->length[r];
                 size_t at = (size_t)r * T + t;
                 if (past_prompt) {
-                    s->token[at] = draw(a->logits + (size_t)j * V, w->scratch, V, how, &w->rng[j],
-                                        &s->logp[at]);
+                    s->token[at] = draw(a->logits + j * V, a->odds, V, how, &rng[j], &s->logp[at]);
                     s->length[r]++;
                 }
-                w->token[j] = s->token[at];
-                if (past_prompt && (w->token[j] == how->eot || t + 1 == how->T)) {
-                    int last = --w->n, free_slot = a->slot[j];  // the last row takes its place
-                    w->row[j] = w->row[last];
-                    w->token[j] = w->token[last];
-                    w->rng[j] = w->rng[last];
+                token[j] = s->token[at];
+                if (past_prompt && (token[j] == how->eot || t + 1 == how->T)) {
+                    int last = --n, free_slot = a->slot[j];  // the last row takes its place
+                    which[j] = which[last];
+                    token[j] = token[last];
+                    rng[j] = rng[last];
                     a->position[j] = a->position[last];
                     a->slot[j] = a->slot[last];
                     a->slot[last] = free_slot;
@@ -1549,9 +1462,7 @@ static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, 
     }
 }
 
-// =================================================================================================
-// 8  Tasks and rewards
-// =================================================================================================
+// ==== 8  Tasks and rewards =======================================================================
 
 enum { BANDIT_TOKENS = 100 };
 
@@ -1595,8 +1506,7 @@ static int story_rest(const World *w, const Corpus *c, int d) {
 // Error: a model that was not trained with this tokenizer.
 static void fit_vocabulary(const char *path, Config c, const char *data, const Tokenizer *t) {
     if (c.V != t->V) {
-        stop(1, "%s has a vocabulary of %d, but the tokenizer of %s one of %d", path, c.V, data,
-             t->V);
+        stop(1, "%s has a vocabulary of %d, the tokenizer of %s one of %d", path, c.V, data, t->V);
     }
 }
 
@@ -1604,7 +1514,7 @@ static void fit_vocabulary(const char *path, Config c, const char *data, const T
 // commonest length is that of the training stories' responses, each length counted with the four
 // on either side. Error: the model does not fit the task.
 static World world_new(const Task *task, const Options *o, Config c) {
-    World w = {.task = task, .T = c.maxT, .longest = c.maxT - MAX_PROMPT};
+    World w = {.task = task, .T = c.maxT, .longest = c.maxT - MAX_PROMPT, .mode = 1};
     if (is_bandit(&w)) {
         if (c.V != BANDIT_TOKENS || c.maxT != o->len + 1) {
             stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d",
@@ -1615,18 +1525,15 @@ static World world_new(const Task *task, const Options *o, Config c) {
     if (w.longest < 2) { stop(1, "a context of %d tokens has no room for stories", w.T); }
     stories_load(o->data, &w.t, &w.train, &w.val);
     fit_vocabulary(o->model, c, o->data, &w.t);
-    int *count = alloc((size_t)w.T + 9, sizeof(int), "lengths"), most = 0;
+    int *count = alloc(w.T + 9, sizeof(int), "lengths");
     for (int d = 0; d < w.train.n_docs; d++) {
         int n = story_rest(&w, &w.train, d);
         for (int i = n; n <= w.longest && i < n + 9; i++) { count[i]++; }  // count[l + 4]: near l
     }
     for (int n = 1; n <= w.longest; n++) {
-        if (count[n + 4] > most) {
-            most = count[n + 4];
-            w.mode = n;
-        }
+        if (count[n + 4] > count[w.mode + 4]) { w.mode = n; }
     }
-    if (!most) { stop(1, "%s: no story has a response of %d tokens or fewer", o->data, w.longest); }
+    if (!count[w.mode + 4]) { stop(1, "%s: no response fits in %d tokens", o->data, w.longest); }
     return w;
 }
 
@@ -1637,15 +1544,13 @@ static void batch_add_prompt(Batch *b, const World *w, const Corpus *c, Rng *r) 
         batch_add(b, (int[]){rng_below(r, BANDIT_TOKENS)}, 1, 1);
         return;
     }
-    int row[MAX_PROMPT] = {w->t.eot}, d, n, tries = 0;
+    int d, n, tries = 0;
     do {
         d = rng_below(r, c->n_docs);
         n = story_prompt(w, c, d);
-        if (tries++ > 100000) { stop(1, "the stories have no first sentence of %d tokens or fewer",
-                                     MAX_PROMPT - 1); }
+        if (tries++ > 100000) { stop(1, "no first sentence fits in %d tokens", MAX_PROMPT - 1); }
     } while (n >= MAX_PROMPT);
-    for (int i = 0; i < n; i++) { row[i + 1] = c->token[c->doc[d] + i]; }
-    batch_add(b, row, n + 1, n + 1);
+    batch_add_story(b, c, d, n + 1, n + 1);
 }
 
 // The bandit's data: a token is the bin, of 100 equal ones on [-1, 1], of tanh(Cauchy(-0.7, 0.4)).
@@ -1660,8 +1565,7 @@ static void bandit_data(double p[BANDIT_TOKENS]) {
     }
 }
 
-// The truth: the reward, in [0, 1], of row r's response. One of a story that was cut, without its
-// end-of-text, has 0.
+// The truth: the reward, in [0, 1], of row r's response; 0 for a story's without its end-of-text.
 static double truth(const World *w, const Batch *b, int r) {
     const int *token = b->token + b->start[r];
     int n = b->row[r + 1] - b->start[r];
@@ -1695,29 +1599,18 @@ static void batch_add_bandit(Batch *b, const double p[BANDIT_TOKENS], int len, R
 
 // Whether s is UTF-8 (RFC 3629): no stray or missing bytes, nothing overlong, no surrogates.
 static int utf8_valid(const char *s) {
+    static const unsigned lead[] = {0, 0xc0, 0xe0, 0xf0}, least[] = {0, 0x80, 0x800, 0x10000};
     const unsigned char *p = (const unsigned char *)s;
     while (*p) {
-        unsigned c = *p++, least = 0;
-        int more = c < 0x80 ? 0 : c < 0xc0 ? -1 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf8 ? 3 : -1;
-        if (more > 0) {
-            least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
-            c &= 0x3f >> more;
-        }
+        int more = *p < 0x80 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
+        unsigned c = *p++ - lead[more];  // a byte that cannot lead ends up beyond 0x10ffff
         for (int i = 0; i < more; i++, p++) {
             if ((*p & 0xc0) != 0x80) { return 0; }
             c = c << 6 | (*p & 0x3f);
         }
-        if (more < 0 || c < least || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff) { return 0; }
+        if (c < least[more] || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff) { return 0; }
     }
     return 1;
-}
-
-// Append a code point to `to` as UTF-8; returns where it ends.
-static char *utf8_put(char *to, unsigned c) {
-    int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    *to++ = (char)(more ? (0xffu << (7 - more)) | c >> 6 * more : c);
-    while (more-- > 0) { *to++ = (char)(0x80 | (c >> 6 * more & 0x3f)); }
-    return to;
 }
 
 // The number that the four hexadecimal digits at p are; -1: they are not.
@@ -1754,7 +1647,9 @@ static char *json_string(char **p) {
             c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
             in += 6;
         }
-        to = utf8_put(to, (unsigned)c);
+        int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;  // bytes after the first
+        *to++ = (char)(more ? (0xff << (7 - more)) | c >> 6 * more : c);
+        while (more-- > 0) { *to++ = (char)(0x80 | (c >> 6 * more & 0x3f)); }
     }
     *to = 0;
     *p = in + 1;
@@ -1776,11 +1671,9 @@ static int json_skip(char **p) {
     return *p > start;
 }
 
-// Read one line, an object: three texts, and two numbers that may be missing (left as they are).
-// Returns what is wrong, or NULL.
+// Read a line's object: three texts, perhaps two numbers. Returns what is wrong, or NULL.
 static const char *json_pair(char *p, char *text[3], double number[2]) {
-    static const char *const keys[] = {"prompt", "chosen", "rejected", "score_chosen",
-                                       "score_rejected"};
+    const char *const keys[] = {"prompt", "chosen", "rejected", "score_chosen", "score_rejected"};
     const char *blank = " \t\r\n";
     text[0] = text[1] = text[2] = NULL;
     p += strspn(p, blank);
@@ -1804,8 +1697,7 @@ static const char *json_pair(char *p, char *text[3], double number[2]) {
     return text[0] && text[1] && text[2] ? NULL : "needs prompt, chosen and rejected";
 }
 
-// Append the row of a prompt and a response, and end-of-text. Returns its tokens; a row of more
-// than T is not added.
+// Append the row of a prompt and a response. Returns its tokens; one of more than T is not added.
 static int batch_add_text(Batch *b, const World *w, const char *prompt, const char *response) {
     size_t room = strlen(prompt) + strlen(response) + 2;
     int *row = malloc(room * sizeof(int)), n = 1;
@@ -1859,12 +1751,10 @@ static Batch pairs_read(const World *w, const char *path, double (**score)[2]) {
     return b;
 }
 
-// =================================================================================================
-// 9  Losses
-// =================================================================================================
+// ==== 9  Losses ==================================================================================
 // A loss reads log-probabilities, advantages and pairs, returns its value, and writes dlogp, which
-// it finds zeroed. It knows no network. R rows, P pairs; y_w won, y_l lost; pi the policy, pi_ref
-// the reference.
+// it finds zeroed. It knows no network. y_w won, y_l lost; pi is the policy, pi_ref the reference.
+#pragma GCC diagnostic ignored "-Wunused-parameter"  // one signature for all losses
 
 // Add g to dlogp of every token of the row's response.
 static void push(Batch *b, int row, double g) {
@@ -1884,9 +1774,7 @@ static double logratio(const Batch *b, int row) {
 }
 
 // log(1 / (1 + exp(-x))), without overflow on either side.
-static double log_sigmoid(double x) {
-    return x > 0 ? -log1p(exp(-x)) : x - log1p(exp(x));
-}
+static double log_sigmoid(double x) { return x > 0 ? -log1p(exp(-x)) : x - log1p(exp(x)); }
 
 // -weight log pi(y), the loss of imitating one response.
 static double imitate(Batch *b, int row, double weight) {
@@ -1896,7 +1784,6 @@ static double imitate(Batch *b, int row, double weight) {
 
 // loss = mean over all responses of -log pi(y): imitates them, good or bad.
 static double loss_sft(Batch *b, const Options *o) {
-    (void)o;
     double loss = 0;
     for (int r = 0; r < b->n_rows; r++) { loss += imitate(b, r, 1.0 / b->n_rows); }
     return loss;
@@ -1904,7 +1791,6 @@ static double loss_sft(Batch *b, const Options *o) {
 
 // loss = mean over pairs of -log pi(y_w): imitates what won. "Filtered SFT on chosen".
 static double loss_pref_ft(Batch *b, const Options *o) {
-    (void)o;
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
         loss += imitate(b, b->pair[p].won, b->pair[p].weight / b->n_pairs);
@@ -1912,46 +1798,33 @@ static double loss_pref_ft(Batch *b, const Options *o) {
     return loss;
 }
 
-// The row of the group around row r with the highest reward, the first on a tie.
-static int best_of_group(const Batch *b, int r) {
-    int best = r - r % b->group, end = best + b->group;
-    for (int i = best + 1; i < end; i++) {
-        if (b->reward[i] > b->reward[best]) { best = i; }
-    }
-    return best;
-}
-
 // loss = mean over prompts of -log pi(y_best), the best of the N responses. On fresh samples: RAFT
 // (Dong et al. 2023), expert iteration.
 static double loss_bon(Batch *b, const Options *o) {
-    (void)o;
-    double loss = 0, weight = (double)b->group / b->n_rows;
+    double loss = 0, w = (double)b->group / b->n_rows;
     for (int r = 0; r < b->n_rows; r += b->group) {
-        loss += imitate(b, best_of_group(b, r), weight);
+        int best = r;  // the first on a tie
+        for (int i = r + 1; i < r + b->group; i++) {
+            if (b->reward[i] > b->reward[best]) { best = i; }
+        }
+        loss += imitate(b, best, w);
     }
     return loss;
 }
 
-// The weight of a response in RWR. The cap keeps one response from being the whole batch.
-static double rwr_weight(const Batch *b, int row, const Options *o) {
-    return fmin(exp((double)b->advantage[b->start[row]] / o->beta), 20);
-}
-
-// Reward-weighted regression (Peters and Schaal 2007; Peng et al. 2019):
-// loss = mean over responses of -exp(A/beta) log pi(y). All weights are positive: it only pushes
-// up.
+// Reward-weighted regression (Peters and Schaal 2007; Peng et al. 2019): loss = mean over responses
+// of -min(exp(A/beta), 20) log pi(y). Only pushes up; the cap keeps one from being the whole batch.
 static double loss_rwr(Batch *b, const Options *o) {
     double loss = 0;
     for (int r = 0; r < b->n_rows; r++) {
-        loss += imitate(b, r, rwr_weight(b, r, o) / b->n_rows);
+        double weight = fmin(exp((double)b->advantage[b->start[r]] / o->beta), 20);
+        loss += imitate(b, r, weight / b->n_rows);
     }
     return loss;
 }
 
-// REINFORCE (Williams 1992): loss = mean over responses of -sum_t A_t log pi(y_t). A < 0 pushes
-// down.
+// REINFORCE (Williams 1992): loss = mean over responses of -sum_t A_t log pi(y_t). Down if A < 0.
 static double loss_reinforce(Batch *b, const Options *o) {
-    (void)o;
     double loss = 0;
     for (int r = 0; r < b->n_rows; r++) {
         for (int i = b->start[r]; i < b->row[r + 1]; i++) {
@@ -1964,8 +1837,7 @@ static double loss_reinforce(Batch *b, const Options *o) {
 
 // PPO (Schulman et al. 2017, eq. 7), with the ratio rho_t = pi(y_t) / pi_old(y_t) of each token:
 // loss = mean over responses of -sum_t min(rho_t A_t, clip(rho_t, 1-eps, 1+eps) A_t). Where the
-// clipped term is the smaller, nothing is left to gain and dlogp is 0; clip_frac counts these
-// tokens.
+// clipped term is the smaller, nothing is left to gain and dlogp is 0; clip_frac counts these.
 static double loss_ppo(Batch *b, const Options *o) {
     double loss = 0, clipped = 0, tokens = 0;
     for (int r = 0; r < b->n_rows; r++) {
@@ -2005,8 +1877,7 @@ static double loss_value(Batch *b) {
 static double loss_ppo_value(Batch *b, const Options *o) { return loss_ppo(b, o) + loss_value(b); }
 
 // DPO (Rafailov et al. 2023, eq. 7): h = log pi/pi_ref (y_w) - log pi/pi_ref (y_l),
-// loss = mean over pairs of -log sigmoid(beta h). y_l is pushed down exactly as hard as y_w is
-// pushed up.
+// loss = mean over pairs of -log sigmoid(beta h). y_l is pushed down exactly as hard as y_w up.
 static double loss_dpo(Batch *b, const Options *o) {
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
@@ -2040,7 +1911,6 @@ static double loss_ipo(Batch *b, const Options *o) {
 
 // SFT from scratch: the mean over all tokens, prompts too, of -log p.
 static double loss_tokens(Batch *b, const Options *o) {
-    (void)o;
     int n = b->n_tokens - b->n_rows;
     double total = 0;
     for (int r = 0; r < b->n_rows; r++) {
@@ -2055,7 +1925,6 @@ static double loss_tokens(Batch *b, const Options *o) {
 // Bradley and Terry 1952, for the reward model: loss = mean over pairs of -log sigmoid(s_w - s_l).
 // A response's score s is the head at its last token. Writes dvalue; knows no log-probabilities.
 static double loss_bradley_terry(Batch *b, const Options *o) {
-    (void)o;
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
         int won = b->row[b->pair[p].won + 1] - 1, lost = b->row[b->pair[p].lost + 1] - 1;
@@ -2157,9 +2026,7 @@ static void make_pairs(Batch *b) {
     }
 }
 
-// =================================================================================================
-// 10  The training loop
-// =================================================================================================
+// ==== 10  The training loop ======================================================================
 
 // The loss of b->logp and b->value; writes dlogp and dvalue. --neg scales what pushes tokens down.
 static double weigh(Batch *b, Loss loss, const Options *o) {
@@ -2182,9 +2049,8 @@ static double batch_loss(const GPT *g, Acts *a, Batch *b, Loss loss, const Optio
     return weigh(b, loss, o);
 }
 
-// One gradient step of g: forward, loss, backward, AdamW; step counts the steps made, from 1, and
-// name says who makes them, for errors. Returns the loss, and in *norm the gradient's norm. Error:
-// one of them is not finite.
+// One gradient step of g: forward, loss, backward, AdamW. step counts from 1; name says who steps,
+// for errors. Returns the loss, and in *norm the gradient's norm. Error: one is not finite.
 static double learn(GPT *g, Acts *a, Batch *b, const char *name, Loss loss, const Options *o,
                     double lr, double max_norm, int step, double *norm) {
     double x = batch_loss(g, a, b, loss, o);
@@ -2205,15 +2071,12 @@ typedef struct {
 } Lessons;
 
 static void batch_add_lesson(Batch *b, const Lessons *from, int i, int T) {
-    if (from->docs) {
-        batch_add_story(b, from->docs, i, T);
-        return;
-    }
-    for (int k = 0; k < 2; k++) {
+    if (from->docs) { batch_add_story(b, from->docs, i, T, 1); }
+    for (int k = 0; k < 2 && from->pairs; k++) {
         const int *row = from->pairs->row + 2 * i + k;
         batch_add(b, from->pairs->token + row[0], row[1] - row[0], 1);
     }
-    b->pair[b->n_pairs++] = (Pair){b->n_rows - 2, b->n_rows - 1, 1};
+    if (from->pairs) { b->pair[b->n_pairs++] = (Pair){b->n_rows - 2, b->n_rows - 1, 1}; }
 }
 
 // The mean loss over all items, nats a token or a pair, a batch at a time.
@@ -2232,8 +2095,7 @@ static double lessons_loss(const GPT *g, Acts *a, Batch *b, Loss loss, const Les
 }
 
 // Supervised training of g: AdamW, its rate warmed up and then brought to 0, over the lessons in a
-// new order each pass. Ten times it prints and logs the loss, nats a token or a pair, and that on
-// lessons held out.
+// new order each pass. Ten times it prints and logs the loss, on them and on lessons held out.
 static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const Lessons *held,
                 const Options *o) {
     int T = g->c.maxT, group = from->docs ? 1 : 2, n_rows = o->batch * group, since = 0;
@@ -2306,57 +2168,46 @@ typedef struct {
     GPT policy, ref, rm;       // rm: the reward model, if there is one
     Acts acts, rm_acts;
     Sampler sampler;
-    Batch prompts, data;       // a collection
+    Batch prompts, data;       // the prompts drawn last; a collection
     Batch step;                // what one gradient step reads
-    Batch eval_prompts, eval;  // fresh samples of the policy, to measure it
+    Batch eval;                // fresh samples of the policy, to measure it
     Batch probe;               // pairs of reference samples, to watch their log-probabilities
     int queries, updates;
     Output log, hist;
     int n_bins;                // of the histogram: tokens in the bandit, lengths of stories
     double *count;
-    double total_loss, push_up, push_down, grad_norm, clip_frac;  // sums since the last row
-    int since;
+    struct { double loss, push_up, push_down, grad_norm, clip_frac, n; } sum;  // since the last row
     double spent;              // seconds, evaluation left out
 } Run;
 
 enum { EVAL_BANDIT = 512, EVAL_STORIES = 256, PROBE_PAIRS = 128 };
 
-static int step_rows(const Run *run) { return run->o->batch * run->o->n; }
-
-// The score of a response that was cut: three standard deviations below the reference's mean, for
-// no pair has one that could teach it (TRL's "missing EOS penalty").
-static const double CUT_SCORE = -3;
-
-// The reward of every row as the reward model has it: its head at the last token.
+// The reward of every row as the reward model has it: its head at the last token. One that was cut
+// gets three standard deviations below the reference's mean, for no pair has one that could teach
+// it (TRL's "missing EOS penalty").
 static void proxy_rewards(Run *run, Batch *b) {
     gpt_forward(&run->rm, &run->rm_acts, b, NULL, b->value);
     for (int r = 0; r < b->n_rows; r++) {
         int last = b->row[r + 1] - 1;
-        b->reward[r] = b->token[last] == run->world.t.eot ? (double)b->value[last] : CUT_SCORE;
+        b->reward[r] = b->token[last] == run->world.t.eot ? (double)b->value[last] : -3;
     }
 }
 
-// n prompts, of stories those of c. stream names what for.
-static void draw_prompts(const Run *run, const Corpus *c, Batch *prompts, int n, uint64_t stream) {
-    Rng r = rng_stream(run->o->seed, 'x', stream);
-    batch_clear(prompts);
-    for (int i = 0; i < n; i++) { batch_add_prompt(prompts, &run->world, c, &r); }
-}
-
-// out: n responses of `from` to each prompt.
-static void answer(Run *run, const GPT *from, const Batch *prompts, int n, uint64_t stream,
-                   Batch *out) {
+// out: n responses of `from` to each of run->prompts.
+static void answer(Run *run, const GPT *from, int n, uint64_t stream, Batch *out) {
     const World *w = &run->world;
     Sampling how = {.T = w->T, .eot = is_bandit(w) ? -1 : w->t.eot, .temperature = 1,
                     .seed = run->o->seed, .stream = stream};
-    rollout(from, &run->sampler, prompts, n, &how, out);
+    rollout(from, &run->sampler, &run->prompts, n, &how, out);
 }
 
-// Both: n responses of `from` to each of n_prompts new prompts.
-static void sample_rows(Run *run, const GPT *from, const Corpus *c, Batch *prompts, int n_prompts,
-                        int n, uint64_t stream, Batch *out) {
-    draw_prompts(run, c, prompts, n_prompts, stream);
-    answer(run, from, prompts, n, stream, out);
+// The same for n_prompts new prompts, of stories those of c. stream names what for.
+static void sample_rows(Run *run, const GPT *from, const Corpus *c, int n_prompts, int n,
+                        uint64_t stream, Batch *out) {
+    Rng r = rng_stream(run->o->seed, 'x', stream);
+    batch_clear(&run->prompts);
+    for (int i = 0; i < n_prompts; i++) { batch_add_prompt(&run->prompts, &run->world, c, &r); }
+    answer(run, from, n, stream, out);
 }
 
 // data: n_prompts prompts, their responses by `from` (NULL: those of the pairs file, in place), and
@@ -2367,13 +2218,11 @@ static void collect(Run *run, const GPT *from, int n_prompts, int round) {
     const Options *o = run->o;
     int values = run->baseline == VALUE_BASELINE;
     double kl = round ? o->kl : 0;  // before the first step the policy is the reference
-    if (from) {
-        sample_rows(run, from, &run->world.train, &run->prompts, n_prompts, o->n,
-                    (uint64_t)round + 1000, b);
-    }
+    if (from) { sample_rows(run, from, &run->world.train, n_prompts, o->n, round + 1000, b); }
     run->queries += b->n_rows;
     if (is_bandit(&run->world)) { gold_rewards(&run->world, b); }
-    if (run->rm.params) { proxy_rewards(run, b); }
+    int labelled = !from && run->method->pairs;  // a file's pairs keep their order
+    if (run->rm.params && !labelled) { proxy_rewards(run, b); }
     if (run->method->old || kl > 0) {  // the policy is still as it was when these were sampled
         gpt_forward(&run->policy, &run->acts, b, b->old_logp, values ? b->old_value : NULL);
     }
@@ -2415,15 +2264,15 @@ static void gradient_step(Run *run) {
     Batch *b = &run->step;
     double norm;
     if (run->method->pairs && b->n_pairs == 0) { return; }  // all rewards equal: nothing to learn
-    run->total_loss += learn(&run->policy, &run->acts, b, run->method->name, run->loss, run->o,
-                             run->o->lr, 1, ++run->updates, &norm);
+    run->sum.loss += learn(&run->policy, &run->acts, b, run->method->name, run->loss, run->o,
+                           run->o->lr, 1, ++run->updates, &norm);
     for (int i = 0; i < b->n_tokens; i++) {
         double d = (double)b->dlogp[i];
-        *(d > 0 ? &run->push_down : &run->push_up) += fabs(d);
+        *(d > 0 ? &run->sum.push_down : &run->sum.push_up) += fabs(d);
     }
-    run->grad_norm += norm;
-    run->clip_frac += b->clip_frac;
-    run->since++;
+    run->sum.grad_norm += norm;
+    run->sum.clip_frac += b->clip_frac;
+    run->sum.n++;
 }
 
 // Whether no earlier row has the same response.
@@ -2458,10 +2307,10 @@ static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,
     "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
     "grad_norm,clip_frac,seconds\n";
 
-// The policy's answers to run->eval_prompts, and all that measure() reads of them.
+// The policy's answers to new validation prompts, and all that measure() reads of them.
 static void assess(Run *run, uint64_t stream) {
     Batch *b = &run->eval;
-    answer(run, &run->policy, &run->eval_prompts, 1, stream, b);
+    sample_rows(run, &run->policy, &run->world.val, b->max_rows, 1, stream, b);
     if (run->rm.params) { proxy_rewards(run, b); }
     gpt_forward(&run->policy, &run->acts, b, b->logp, NULL);
     gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
@@ -2471,9 +2320,7 @@ static void assess(Run *run, uint64_t stream) {
 // the histogram; print a line. Nothing measured here reaches the training.
 static void evaluate(Run *run, int step) {
     Batch *b = &run->eval, *probe = &run->probe;
-    uint64_t stream = (uint64_t)step << 32 | 1;
-    draw_prompts(run, &run->world.val, &run->eval_prompts, b->max_rows, stream);
-    assess(run, stream);
+    assess(run, (uint64_t)step << 32 | 1);
     double mean[N_MEASURES] = {0}, counted = 0;
     memset(run->count, 0, (size_t)run->n_bins * sizeof *run->count);
     for (int r = 0; r < b->n_rows; r++) {
@@ -2500,12 +2347,12 @@ static void evaluate(Run *run, int step) {
     printf("KL %7.3f  entropy %6.2f  distinct %.3f\n", mean[KL], mean[ENTROPY], mean[DISTINCT]);
     fflush(stdout);
     if (run->log.f) {
-        double steps = run->since > 0 ? run->since : NAN;
+        double n = run->sum.n > 0 ? run->sum.n : NAN;
         const double row[] = {
-            run->total_loss / steps, mean[GOLD], mean[PROXY], mean[KL], mean[ENTROPY],
-            mean[DISTINCT], mean[LENGTH], chosen, rejected, margin, accuracy, run->push_up / steps,
-            run->push_down / steps, run->grad_norm / steps,
-            run->method->old ? run->clip_frac / steps : NAN};
+            run->sum.loss / n, mean[GOLD], mean[PROXY], mean[KL], mean[ENTROPY], mean[DISTINCT],
+            mean[LENGTH], chosen, rejected, margin, accuracy, run->sum.push_up / n,
+            run->sum.push_down / n, run->sum.grad_norm / n,
+            run->method->old ? run->sum.clip_frac / n : NAN};
         fprintf(run->log.f, "%d,%d", step, run->queries);
         for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
             fprintf(run->log.f, isnan(row[i]) ? "," : ",%.6g", row[i]);
@@ -2519,21 +2366,17 @@ static void evaluate(Run *run, int step) {
         }
         fputc('\n', run->hist.f);
     }
-    run->total_loss = run->push_up = run->push_down = run->grad_norm = run->clip_frac = 0;
-    run->since = 0;
+    memset(&run->sum, 0, sizeof run->sum);
 }
 
 // Pairs of reference samples that the truth tells apart, the same for every method.
 static void make_probe(Run *run) {
     Batch *b = &run->probe;
-    sample_rows(run, &run->ref, &run->world.val, &run->eval_prompts, 2 * PROBE_PAIRS, 2, 2, b);
+    sample_rows(run, &run->ref, &run->world.val, 2 * PROBE_PAIRS, 2, 2, b);
     gold_rewards(&run->world, b);
     make_pairs(b);
     b->n_pairs = min_int(b->n_pairs, PROBE_PAIRS);
-    if (b->n_pairs > 0) {  // the rows beyond are not needed
-        b->n_rows = 1 + (b->pair[b->n_pairs - 1].won | 1);
-        b->n_tokens = b->row[b->n_rows];
-    }
+    if (b->n_pairs > 0) { b->n_rows = 1 + (b->pair[b->n_pairs - 1].won | 1); }  // no more is needed
     gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL);
 }
 
@@ -2555,9 +2398,9 @@ static double imitation_bound(Run *run) {
 // The paper's unified algorithm. The two builds differ in who samples, and in how often.
 static void train(Run *run) {
     const Options *o = run->o;
-    int T = run->world.T, reuse = o->reuse;
+    int T = run->world.T;
     // prompts to collect in all: steps * batch / reuse, rounded up to whole steps
-    double all = ceil(ceil((double)o->steps * o->batch / reuse) / o->batch) * o->batch;
+    double all = ceil(ceil((double)o->steps * o->batch / o->reuse) / o->batch) * o->batch;
 #ifdef ON_POLICY
     const GPT *from = &run->policy;  // the policy as it is at that moment
     double at_once = fmin(o->collect, all);
@@ -2567,18 +2410,15 @@ static void train(Run *run) {
     if (o->pairs) {                  // or whoever wrote the file, for as many passes as it takes
         from = NULL;
         at_once = all = run->data.n_rows / 2;
-        reuse = INT_MAX;
     }
 #endif
     if (at_once * o->n * fmax(T, o->n) > INT_MAX) {
         stop(1, "a collection of %.0f prompts with %d responses each is too large", at_once, o->n);
     }
-    int most = (int)at_once, rows = most * o->n;
-    if (from) {
-        run->prompts = batch_new(most, most * min_int(T, MAX_PROMPT), 1);
-        run->data = batch_new(rows, rows * T, o->n);
-    }
-    run->sampler = sampler_new(run->policy.c, from && rows > EVAL_BANDIT ? rows : EVAL_BANDIT, T);
+    int most = (int)at_once, rows = most * o->n, room = (int)fmax(from ? rows : 0, EVAL_BANDIT);
+    if (from) { run->data = batch_new(rows, rows * T, o->n); }
+    run->prompts = batch_new(room, room * min_int(T, MAX_PROMPT), 1);
+    run->sampler = sampler_new(run->policy.c, room, T);
     Deck deck = deck_new(most, o->seed, 'o');
     make_probe(run);
     evaluate(run, 0);
@@ -2588,7 +2428,7 @@ static void train(Run *run) {
             int n_prompts = (int)fmin(most, all - (double)round * most);
             collect(run, from, n_prompts, (int)round++);
             deck_restart(&deck, n_prompts);
-            left = (long long)n_prompts * reuse / o->batch;
+            left = from ? (long long)n_prompts * o->reuse / o->batch : o->steps;
             if (n_prompts == all && !strcmp(run->method->negative, "no")) {
                 printf("imitating these samples perfectly would earn %.4f\n", imitation_bound(run));
             }
@@ -2601,9 +2441,7 @@ static void train(Run *run) {
     }
 }
 
-// =================================================================================================
-// 11  Categorical KL
-// =================================================================================================
+// ==== 11  Categorical KL =========================================================================
 // Why preference tuning is mode-seeking, in the smallest setting: a softmax over a few bins is
 // moved from q0 to a target t by gradient descent on its logits, along
 //     forward KL(t || p), maximum likelihood:        dlogit_i = p_i - t_i
@@ -2647,8 +2485,7 @@ static void kl_gradient(const double *p, const double *t, double kl, int reverse
 }
 
 // Descend from q0 to t; returns the steps until no more than a tenth of the initial total variation
-// is left, and is not left again within SETTLED steps (KL_STEPS: never). f (or NULL): a row a step,
-// thinned out.
+// is left, and is not left again within SETTLED steps (KL_STEPS: never). f: a log, or NULL.
 static int descend(const double *q0, const double *t, int reverse, double lr, const char *name,
                    FILE *f) {
     double logit[BINS], p[BINS], d[BINS], start = total_variation(q0, t);
@@ -2672,31 +2509,31 @@ static int descend(const double *q0, const double *t, int reverse, double lr, co
     return KL_STEPS;
 }
 
-// =================================================================================================
-// 12  Commands
-// =================================================================================================
+// ==== 12  Commands ===============================================================================
+
+static const char NEEDED[] = "needed";  // in place of a default: there is no doing without it
 
 // Every option of every command: how to read it, its limits, its default, its line of help.
-static const struct {
-    const char *commands, *name, *value;
+static const struct Option {
+    const char *commands, *name, *value;  // value: NULL for a switch, an int that becomes 1
     char kind;  // i: int, d: double, s: string
     size_t at;
     double least, most;
     const char *standard, *help;
 } OPTIONS[] = {
 #define AT(field) offsetof(Options, field)
-    {"sample score pairs rm eval", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the model"},
-    {"eval", "--ref", "MODEL", 's', AT(ref), 0, 0, NULL, "the reference it was tuned from"},
-    {"tune", "--method", "NAME", 's', AT(method), 0, 0, NULL, "one of those below"},
-    {"tune", "--task", "NAME", 's', AT(task), 0, 0, NULL, "one of those below"},
-    {"pairs eval", "--task", "NAME", 's', AT(task), 0, 0, NULL, "whose truth: min, mode or skew"},
+    {"sample score pairs rm eval", "-m", "MODEL", 's', AT(model), 0, 0, NEEDED, "the model"},
+    {"eval", "--ref", "MODEL", 's', AT(ref), 0, 0, NEEDED, "the reference it was tuned from"},
+    {"tune", "--method", "NAME", 's', AT(method), 0, 0, NEEDED, "one of those below"},
+    {"tune pairs eval", "--task", "NAME", 's', AT(task), 0, 0, NEEDED, "a task of pref help tune"},
     {"tune", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the reference (bandit: made on the spot)"},
     {"tune eval", "--rm", "FILE", 's', AT(rm), 0, 0, NULL, "stories: the reward model"},
-    {"tune rm", "--pairs", "FILE", 's', AT(pairs), 0, 0, NULL,
-     "preference pairs; tune: instead of samples of the reference"},
+    {"rm", "--pairs", "FILE", 's', AT(pairs), 0, 0, NEEDED, "preference pairs"},
+    {"tune", "--pairs", "FILE", 's', AT(pairs), 0, 0, NULL, "pairs to learn from, not samples"},
     {"sft", "--task", "bandit", 's', AT(task), 0, 0, NULL, "train the bandit's reference instead"},
     {"sft", "-o", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
-    {"pairs rm tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the result goes"},
+    {"pairs rm", "-o", "FILE", 's', AT(out), 0, 0, NEEDED, "where the result goes"},
+    {"tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned model goes"},
     {"sft sample score pairs rm tune eval info", "--data", "FILE", 's', AT(data), 0, 0,
      "tinystories_tok.bin", "tokenizer and stories"},
     {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "4000", "gradient steps"},
@@ -2706,30 +2543,24 @@ static const struct {
     {"rm", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "pairs a step"},
     {"rm", "--lr", "X", 'd', AT(lr), 1e-12, 1e6, "0.003", "learning rate"},
     {"pairs", "-n", "N", 'i', AT(n), 1, 1e7, "2000", "number of pairs"},
-    {"pairs", "--label-noise", "X", 'd', AT(label_noise), 0, 1e6, "0",
-     "draw labels by Bradley-Terry at temperature X"},
+    {"pairs", "--label-noise", "X", 'd', AT(label_noise), 0, 1e6, "0", "labels' temperature"},
     {"eval", "-n", "N", 'i', AT(n), 2, 1e5, "256", "number of prompts"},
     {"eval", "--count", "W,W", 's', AT(count), 0, 0, NULL, "the share of each of these words"},
     {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps (1000; stories 80)"},
     {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "or: responses in all"},
-    {"tune", "--batch", "PROMPTS", 'i', AT(batch), 1, 65536, NULL,
-     "prompts a gradient step (10; stories 8, pairs 32)"},
+    {"tune", "--batch", "N", 'i', AT(batch), 1, 65536, NULL, "prompts (10; stories 8, pairs 32)"},
     {"tune", "-n", "N", 'i', AT(n), 1, 1024, NULL, "responses to each (10; stories 8, pairs 2)"},
-    {"tune", "--collect", "PROMPTS", 'i', AT(collect), 1, 1e8, NULL,
-     "prompts a collection, a multiple of --batch (--batch)"},
-    {"tune", "--reuse", "T", 'i', AT(reuse), 1, 1e6, NULL,
-     "passes over each collection (10; stories 2)"},
+    {"tune", "--collect", "N", 'i', AT(collect), 1, 1e8, NULL, "prompts a collection (--batch)"},
+    {"tune", "--reuse", "T", 'i', AT(reuse), 1, 1e6, NULL, "passes over each (10; stories 2)"},
     {"tune", "--lr", "X", 'd', AT(lr), 1e-12, 1e6, NULL, "learning rate (the method's, see below)"},
-    {"tune", "--beta", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "dpo: tie to the reference (0.1); rwr: "
-     "temperature (1)"},
+    {"tune", "--beta", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "temperature: dpo (0.1), rwr (1)"},
     {"tune", "--tau", "X", 'd', AT(tau), 1e-6, 1e6, "0.05", "ipo: margins are pulled to 1/(2 tau)"},
     {"tune", "--kl", "X", 'd', AT(kl), 0, 1e6, "0", "subtract X log(pi/pi_ref) from rewards"},
     {"tune", "--clip", "X", 'd', AT(clip), 1e-6, 1e6, "0.2", "ppo: ratios are clipped to 1 +- X"},
-    {"tune", "--baseline", "NAME", 's', AT(baseline), 0, 0, "group",
-     "none, loo, group; value: ppo's head"},
+    {"tune", "--baseline", "NAME", 's', AT(baseline), 0, 0, "group", "none, loo, group, value"},
     {"tune", "--gae", "X", 'd', AT(gae), 0, 1, "0.95", "lambda, with --baseline value"},
     {"tune", "--neg", "X", 'd', AT(neg), 0, 1e6, "1", "multiply all weights that push tokens down"},
-    {"tune", "--ipo-mean", NULL, 'b', AT(ipo_mean), 0, 0, NULL, "ipo: average over tokens"},
+    {"tune", "--ipo-mean", NULL, 'i', AT(ipo_mean), 0, 1, NULL, "ipo: average over tokens"},
     {"tune sft", "--len", "N", 'i', AT(len), 1, 1000, "9", "bandit: tokens in a response"},
     {"tune", "--eval-every", "N", 'i', AT(eval_every), 1, 1e9, NULL, "steps between rows"},
     {"tune", "--hist", "FILE", 's', AT(hist), 0, 0, NULL, "write shares of tokens or lengths"},
@@ -2753,11 +2584,15 @@ static const struct {
 };
 enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
 
-// Whether the list of words has this one.
-static int has_word(const char *list, const char *word) {
-    size_t n = strlen(word);
-    for (const char *p = list; (p = strstr(p, word)); p += n) {
-        if ((p == list || p[-1] == ' ') && (p[n] == 0 || p[n] == ' ')) { return 1; }
+// Whether text has one of the words (separated by commas), as a whole word.
+static int has_any(const char *text, const char *words) {
+    size_t n;
+    for (const char *word = words; *word; word += n + (word[n] == ',')) {
+        n = strcspn(word, ",");
+        for (const char *p = text; n && *p; p++) {
+            int begins = p == text || kind(p[-1]) != 'a';
+            if (begins && !strncmp(p, word, n) && kind(p[n]) != 'a') { return 1; }
+        }
     }
     return 0;
 }
@@ -2778,8 +2613,7 @@ static int edits(const char *a, const char *b) {
     return row[n];
 }
 
-// Index of `word` in a table whose rows begin with a name; else a usage error that names the
-// nearest.
+// Index of `word` in a table whose rows begin with a name; a usage error names the nearest one.
 static int find(const char *what, const char *word, const void *table, size_t n, size_t row_size) {
     const char *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -2791,34 +2625,33 @@ static int find(const char *what, const char *word, const void *table, size_t n,
 }
 
 // Put the text of an option's value where it belongs in o.
-static void option_set(Options *o, int i, const char *text) {
-    char *field = (char *)o + OPTIONS[i].at, *end;
-    if (OPTIONS[i].kind == 's') {
+static void option_set(Options *o, const struct Option *p, const char *text) {
+    char *field = (char *)o + p->at, *end;
+    if (p->kind == 's') {
         *(const char **)field = text;
         return;
     }
     errno = 0;
-    double x = OPTIONS[i].kind == 'i' ? (double)strtoll(text, &end, 10) : strtod(text, &end);
-    if (end == text || *end || errno || !(x >= OPTIONS[i].least && x <= OPTIONS[i].most)) {
-        stop(2, "%s %s: expected %s from %g to %g", OPTIONS[i].name, text,
-             OPTIONS[i].kind == 'i' ? "a whole number" : "a number", OPTIONS[i].least,
-             OPTIONS[i].most);
+    double x = p->kind == 'i' ? (double)strtoll(text, &end, 10) : strtod(text, &end);
+    if (end == text || *end || errno || !(x >= p->least && x <= p->most)) {
+        stop(2, "%s %s: expected %s from %g to %g", p->name, text,
+             p->kind == 'i' ? "a whole number" : "a number", p->least, p->most);
     }
-    if (OPTIONS[i].kind == 'i') { *(int *)field = (int)x; }
-    if (OPTIONS[i].kind == 'd') { *(double *)field = x; }
+    if (p->kind == 'i') { *(int *)field = (int)x; }
+    if (p->kind == 'd') { *(double *)field = x; }
 }
 
 // The options of a command, defaults first. Errors (status 2): what the table does not allow.
 static Options options_parse(const char *command, int argc, char **argv) {
     Options o = {0};
     const char *names[N_OPTIONS];
-    int index[N_OPTIONS], n = 0;
-    for (int i = 0; i < N_OPTIONS; i++) {
-        if (has_word(OPTIONS[i].commands, command)) {
-            names[n] = OPTIONS[i].name;
-            index[n++] = i;
-            if (OPTIONS[i].standard) { option_set(&o, i, OPTIONS[i].standard); }
-        }
+    const struct Option *own[N_OPTIONS], *p;
+    int n = 0;
+    for (p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
+        if (!has_any(p->commands, command)) { continue; }
+        if (p->standard) { option_set(&o, p, p->standard); }
+        names[n] = p->name;
+        own[n++] = p;
     }
     for (int a = 0; a < argc; a++) {
         if (argv[a][0] != '-' || !strcmp(argv[a], "-")) {
@@ -2829,23 +2662,20 @@ static Options options_parse(const char *command, int argc, char **argv) {
         } else if (n == 0) {
             stop(2, "%s takes no options, but was given %s", command, argv[a]);
         } else {
-            int i = index[find("option", argv[a], names, (size_t)n, sizeof *names)];
-            if (OPTIONS[i].kind == 'b') {
-                *(int *)((char *)&o + OPTIONS[i].at) = 1;
-                continue;
+            p = own[find("option", argv[a], names, (size_t)n, sizeof *names)];
+            if (p->value && a + 1 == argc) {
+                stop(2, "%s: expected a value (%s) after it", argv[a], p->value);
             }
-            if (a + 1 == argc) {
-                stop(2, "%s: expected a value (%s) after it", argv[a], OPTIONS[i].value);
-            }
-            option_set(&o, i, argv[++a]);
+            option_set(&o, p, p->value ? argv[++a] : "1");
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        p = own[i];
+        if (p->standard == NEEDED && *(const char **)((char *)&o + p->at) == NEEDED) {
+            stop(2, "%s %s is needed; see pref help %s", p->name, p->value, command);
         }
     }
     return o;
-}
-
-// Error: an option that a command cannot do without was not given.
-static void require(const char *option, const char *value) {
-    if (!value) { stop(2, "%s is needed; see pref help", option); }
 }
 
 // n continuations of a prompt, as text, an empty line between them.
@@ -2872,21 +2702,28 @@ static Config shape(const Options *o, int V) {
     return (Config){o->T, V, o->L, o->NH, o->C, V};
 }
 
-// A story model, from random weights, to the file o->out. Errors: a file of no stories, a loss
-// that is not finite.
-static void train_on_stories(const Options *o) {
+// The reference policies: the bandit's, or a model of stories from random weights.
+static void command_sft(const Options *o) {
+    if (o->task && strcmp(o->task, "bandit")) {
+        stop(2, "--task %s: sft knows stories and 'bandit'", o->task);
+    }
+    if (o->task && o->log) { stop(2, "--log goes with stories, not with --task bandit"); }
+    output_check(o->out);
+    if (o->task) {
+        GPT bandit = bandit_reference(o->len, o->seed);
+        gpt_save(&bandit, o->out);
+        return;
+    }
     Tokenizer t;
     Corpus train_set, val;
     stories_load(o->data, &t, &train_set, &val);
     GPT g = gpt_new(shape(o, t.V), 0, 1);
     gpt_init(&g, o->seed);
-    int cut = 0;
-    for (int d = 0; d < train_set.n_docs; d++) {
-        cut += train_set.doc[d + 1] - train_set.doc[d] > o->T - 1;
-    }
-    printf("%d stories to train on, %d to validate, %d longer than the context of %d\n",
-           train_set.n_docs, val.n_docs, cut, o->T);
-    fit(&g, "sft", loss_tokens, &(Lessons){&train_set, NULL, 0, train_set.n_docs},
+    int n = train_set.n_docs, cut = 0;
+    for (int d = 0; d < n; d++) { cut += train_set.doc[d + 1] - train_set.doc[d] > o->T - 1; }
+    printf("%d stories to train on, %d to validate, %d longer than the context of %d\n", n,
+           val.n_docs, cut, o->T);
+    fit(&g, "sft", loss_tokens, &(Lessons){&train_set, NULL, 0, n},
         &(Lessons){&val, NULL, 0, min_int(val.n_docs, 500)}, o);
     gpt_save(&g, o->out);
     printf("\na sample:\n");
@@ -2895,24 +2732,8 @@ static void train_on_stories(const Options *o) {
     printf("\nmore: ./pref sample -m %s -p \"Once upon a time\"\n", o->out);
 }
 
-// The reference policies.
-static void command_sft(const Options *o) {
-    if (o->task && strcmp(o->task, "bandit")) {
-        stop(2, "--task %s: sft knows stories and 'bandit'", o->task);
-    }
-    output_check(o->out);
-    if (o->task) {
-        if (o->log) { stop(2, "--log goes with stories, not with --task bandit"); }
-        GPT g = bandit_reference(o->len, o->seed);
-        gpt_save(&g, o->out);
-    } else {
-        train_on_stories(o);
-    }
-}
-
 // The model and the tokenizer it was trained with.
 static GPT load_with_tokenizer(const Options *o, Tokenizer *t) {
-    require("-m MODEL", o->model);
     GPT g = gpt_load(o->model, 0, 0);
     *t = tokenizer_load(o->data);
     fit_vocabulary(o->model, g.c, o->data, t);
@@ -2957,7 +2778,6 @@ static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
 // Score a text, or rows of token ids: what another implementation can be compared with.
 static void command_score(const Options *o) {
     if (!o->text == !o->ids) { stop(2, "score needs one of --text and --ids"); }
-    require("-m MODEL", o->model);
     Tokenizer t = {0};
     GPT g = o->text ? load_with_tokenizer(o, &t) : gpt_load(o->model, 0, 0);
     Acts a = acts_new(&g, 1, g.c.maxT, 0);
@@ -2971,12 +2791,11 @@ static void command_score(const Options *o) {
     char *text = NULL, *end;
     size_t room = 0;
     for (int line = 1; getline(&text, &room, in.f) >= 0; line++) {
-        int *id = b.token, n = 0;
+        int *id = b.token, n = 0, T = g.c.maxT;
         for (char *p = text + strspn(text, " \t\r\n"); *p; p = end + strspn(end, " \t\r\n")) {
             long x = strtol(p, &end, 10);
-            if (end == p || x < 0 || x >= g.c.V || n == g.c.maxT) {
-                stop(1, "%s:%d: expected at most %d token ids from 0 to %d, with spaces between",
-                     o->ids, line, g.c.maxT, g.c.V - 1);
+            if (end == p || x < 0 || x >= g.c.V || n == T) {
+                stop(1, "%s:%d: expected at most %d ids from 0 to %d", o->ids, line, T, g.c.V - 1);
             }
             id[n++] = (int)x;
         }
@@ -3001,37 +2820,31 @@ static void command_bench(const Options *o) {
         batch_add(&b, row, o->T, 1);
         batch_add(&start, row, 1, 1);
     }
-    double best = INFINITY, end = seconds() + 3, norm;
-    for (int step = 1; step <= 5 || seconds() < end; step++) {
-        double begin = seconds();
-        learn(&g, &a, &b, "bench", loss_tokens, o, 1e-3, 1, step, &norm);
-        best = fmin(best, seconds() - begin);
-    }
-    printf("train: %.0f tok/s\n", n / best);
     Sampler s = sampler_new(c, B, o->T);
     Sampling how = {.T = o->T, .eot = -1, .temperature = 1, .seed = 1};
-    best = INFINITY;
-    end = seconds() + 3;
-    for (int run = 1; run <= 5 || seconds() < end; run++) {
-        double begin = seconds();
-        how.stream = (uint64_t)run;
-        rollout(&g, &s, &start, 1, &how, &out);
-        best = fmin(best, seconds() - begin);
+    for (int sampling = 0; sampling < 2; sampling++) {
+        double best = INFINITY, end = seconds() + 3, norm;
+        for (int k = 1; k <= 5 || seconds() < end; k++) {
+            double begin = seconds();
+            how.stream = k;
+            if (sampling) { rollout(&g, &s, &start, 1, &how, &out); }
+            if (!sampling) { learn(&g, &a, &b, "bench", loss_tokens, o, 1e-3, 1, k, &norm); }
+            best = fmin(best, seconds() - begin);
+        }
+        printf("%s: %.0f tok/s\n", sampling ? "sample" : "train", n / best);
     }
-    printf("sample: %.0f tok/s\n", n / best);
 }
 
-// The task that --task names, of stories.
-static const Task *story_task(const Options *o) {
-    require("-m MODEL", o->model);
-    require("--task NAME", o->task);
+// A run with the model that -m names, on the task that --task names, of stories.
+static Run story_run(const Options *o) {
     const Task *task = &TASKS[find("task", o->task, TASKS, N_TASKS, sizeof *TASKS)];
     if (task->kind == BANDIT) { stop(2, "--task %s: expected a task of stories", o->task); }
-    return task;
+    Run run = {.o = o, .policy = gpt_load(o->model, 0, 0)};
+    run.world = world_new(task, o, run.policy.c);
+    return run;
 }
 
-// run->rm, if --rm names one; it scores up to `rows` rows at a time. Errors: one that does not go
-// with the policy, or has no head.
+// run->rm, if --rm names one, to score `rows` rows at a time. Errors: no head; another's model.
 static void load_reward_model(Run *run, int rows) {
     const char *path = run->o->rm;
     if (!path) { return; }
@@ -3047,8 +2860,7 @@ static void load_reward_model(Run *run, int rows) {
 static void print_before_after(Run *run) {
     for (int side = 0; side < 2; side++) {
         printf(side ? "\nafter:\n" : "\nbefore:\n");
-        sample_rows(run, side ? &run->policy : &run->ref, &run->world.val, &run->eval_prompts, 3, 1,
-                    3, &run->eval);
+        sample_rows(run, side ? &run->policy : &run->ref, &run->world.val, 3, 1, 3, &run->eval);
         for (int r = 0; r < 3; r++) {
             const int *row = run->eval.row + r;
             printf("%d. ", r + 1);
@@ -3070,7 +2882,7 @@ static void settle(Options *o, const Method *method, int bandit, int values) {
     refuse(o->pairs && o->queries, "--queries counts samples; with --pairs give --steps");
     refuse(o->pairs && o->n, "-n counts samples; a pair of --pairs has 2 responses");
     refuse(o->steps && o->queries, "--steps and --queries say the same thing twice: give one");
-    if (!bandit) { require("-m MODEL", o->model); }
+    refuse(!bandit && !o->model, "-m MODEL is needed; see pref help tune");
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
     o->n = o->n ? o->n : bandit ? 10 : o->pairs ? 2 : 8;
     o->reuse = o->reuse ? o->reuse : bandit ? 10 : 2;
@@ -3078,10 +2890,7 @@ static void settle(Options *o, const Method *method, int bandit, int values) {
     o->collect = o->collect ? o->collect : o->batch;
     if (o->queries) {
         double steps = floor((double)o->queries * o->reuse / ((double)o->batch * o->n));
-        if (steps < 1 || steps > 1e8) {
-            stop(2, "--queries %d with --batch %d -n %d --reuse %d makes %.0f steps", o->queries,
-                 o->batch, o->n, o->reuse, steps);
-        }
+        if (steps < 1 || steps > 1e8) { stop(2, "--queries makes %.0f steps", steps); }
         o->steps = (int)steps;
     }
     o->steps = o->steps ? o->steps : bandit ? 1000 : 80;
@@ -3103,8 +2912,6 @@ static void settle(Options *o, const Method *method, int bandit, int values) {
 // Set a run up, train, show what it did. Files are checked before the first step.
 static void command_tune(const Options *given) {
     Options o = *given;
-    require("--method NAME", o.method);
-    require("--task NAME", o.task);
     Run run = {.o = &o};
     run.method = &METHODS[find("method", o.method, METHODS, N_METHODS, sizeof *METHODS)];
     const Task *task = &TASKS[find("task", o.task, TASKS, N_TASKS, sizeof *TASKS)];
@@ -3115,21 +2922,20 @@ static void command_tune(const Options *given) {
     output_check(o.out);
     run.ref = o.model ? gpt_load(o.model, 0, 0) : bandit_reference(o.len, o.seed);
     run.world = world_new(task, &o, run.ref.c);
-    load_reward_model(&run, step_rows(&run));
+    int T = run.world.T, n_step = o.batch * o.n, n_eval = bandit ? EVAL_BANDIT : EVAL_STORIES;
+    if (n_step * fmax(T, o.n) > INT_MAX) { stop(2, "a step of %d responses is too large", n_step); }
+    load_reward_model(&run, n_step);
     if (o.pairs) { run.data = pairs_read(&run.world, o.pairs, NULL); }
-    run.n_bins = bandit ? BANDIT_TOKENS : run.world.T;
+    run.n_bins = bandit ? BANDIT_TOKENS : T;
     run.count = alloc(run.n_bins, sizeof *run.count, "the histogram");
     run.hist = csv_open(o.hist, "step");
     for (int i = 0; i < run.n_bins && run.hist.f; i++) {
         fprintf(run.hist.f, ",%d%s", bandit ? i : i + 1, i + 1 < run.n_bins ? "" : "\n");
     }
     run.log = csv_open(o.log, LOG_HEADER);
-    int T = run.world.T, n_step = step_rows(&run), n_eval = bandit ? EVAL_BANDIT : EVAL_STORIES;
-    if ((double)n_step * T > INT_MAX) { stop(2, "a step of %d responses is too large", n_step); }
     run.policy = gpt_copy(&run.ref, values);
     run.acts = acts_new(&run.policy, n_step, T, 1);
     run.step = batch_new(n_step, n_step * T, o.n);
-    run.eval_prompts = batch_new(EVAL_BANDIT, EVAL_BANDIT * min_int(T, MAX_PROMPT), 1);
     run.eval = batch_new(n_eval, n_eval * T, 1);
     run.probe = batch_new(4 * PROBE_PAIRS, 4 * PROBE_PAIRS * T, 2);
     train(&run);
@@ -3153,8 +2959,7 @@ static void json_write(FILE *f, const char *key, const char *text) {
 // Of the rows of b from first to before end, responses to one prompt, keep the first two that are
 // complete and valid as text. What encoding that text gives back is what counts, so that the file
 // alone determines everything. Skew keeps each with probability exp((l - longest) / 15). Sets text
-// (two responses and the prompt, to free) and `pair`; returns whether there are two and the truth
-// tells them apart.
+// (two responses and the prompt, to free) and `pair`; returns whether the truth tells two apart.
 static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r, Batch *pair,
                      char *text[3]) {
     int begin = b->row[first];
@@ -3176,18 +2981,15 @@ static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r,
 // Preference pairs: two responses of the model to a training prompt, labelled by the task's truth;
 // with --label-noise X the label is drawn, by Bradley and Terry at temperature X.
 static void command_pairs(const Options *o) {
-    require("-o FILE", o->out);
     enum { ROUND = 64 };  // prompts at a time
-    const Task *task = story_task(o);
-    GPT g = gpt_load(o->model, 0, 0);
-    Run run = {.o = o, .world = world_new(task, o, g.c)};
+    Run run = story_run(o);
     const World *w = &run.world;
     int each = w->task->skewed ? 32 : 4, n_rows = ROUND * each, written = 0, fruitless = 0;
-    run.sampler = sampler_new(g.c, n_rows, w->T);
-    Batch prompts = batch_new(ROUND, ROUND * MAX_PROMPT, 1);
+    run.sampler = sampler_new(run.policy.c, n_rows, w->T);
+    run.prompts = batch_new(ROUND, ROUND * MAX_PROMPT, 1);
     Batch b = batch_new(n_rows, n_rows * w->T, each), pair = batch_new(2, 2 * w->T, 2);
     double *sampled = alloc(w->T, sizeof *sampled, "lengths");  // how many of each length
-    double *kept = alloc(w->T, sizeof *kept, "lengths");
+    double *kept = alloc(w->T, sizeof *kept, "lengths"), all = 0;
     Output out = output_open(o->out);
     Rng r = rng_stream(o->seed, 'l', 0);
     for (int round = 0; written < o->n; round++) {
@@ -3195,8 +2997,8 @@ static void command_pairs(const Options *o) {
             output_abandon(&out);
             stop(1, "%s: none of %d prompts gave a pair", o->model, 1000 * ROUND);
         }
-        sample_rows(&run, &g, &w->train, &prompts, ROUND, each, (uint64_t)round << 32 | 6, &b);
-        for (int i = 0; i < n_rows; i++) { sampled[b.row[i + 1] - b.start[i]]++; }
+        sample_rows(&run, &run.policy, &w->train, ROUND, each, (uint64_t)round << 32 | 6, &b);
+        for (int i = 0; i < n_rows; i++, all++) { sampled[b.row[i + 1] - b.start[i]]++; }
         for (int first = 0; first < n_rows && written < o->n; first += each) {
             char *text[3];
             if (draw_pair(w, &b, first, first + each, &r, &pair, text)) {
@@ -3219,8 +3021,7 @@ static void command_pairs(const Options *o) {
     }
     output_close(&out);
     progress("%s", "");
-    double all = 0, up_to = 0, high = 0;
-    for (int l = 0; l < w->T; l++) { all += sampled[l]; }
+    double up_to = 0, high = 0;
     int tenth = 0;  // the 10th percentile
     while ((up_to += sampled[tenth]) < 0.1 * all) { high += kept[tenth++]; }
     printf("%d pairs in %s; %.1f%% of their responses are shorter than %d tokens, the model's 10th "
@@ -3249,7 +3050,7 @@ static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *data, con
     rollout(ref, &sampler, &prompts, 1, how, &b);
     gpt_forward(rm, a, &b, NULL, b.value);
     int n = 0;
-    for (int i = 1; i <= n_rows; i++) {  // none that was cut: see CUT_SCORE
+    for (int i = 1; i <= n_rows; i++) {  // none that was cut: see proxy_rewards
         if (b.token[b.row[i] - 1] == how->eot) { b.reward[n++] = (double)b.value[b.row[i] - 1]; }
     }
     if (n < 2) {
@@ -3265,9 +3066,6 @@ static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *data, con
 // A reward model: the model with a scalar head, trained by Bradley and Terry on all pairs of a file
 // but the last tenth, which says how good it is.
 static void command_rm(const Options *o) {
-    require("--pairs FILE", o->pairs);
-    require("-m MODEL", o->model);
-    require("-o FILE", o->out);
     output_check(o->out);
     double begin = seconds(), (*score)[2], right = 0;
     World w = {.task = NULL};
@@ -3282,15 +3080,13 @@ static void command_rm(const Options *o) {
     Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = o->seed};
     standardise(&rm, &a, &ref, &data, &how);
     gpt_forward(&rm, &a, &data, NULL, data.value);
-    double *x = alloc(held, 2 * sizeof *x, "scores");
-    double *y = alloc(held, 2 * sizeof *y, "scores");
+    double *x = alloc(held, 4 * sizeof *x, "scores"), *y = x + 2 * held;
     for (int p = known; p < n_pairs; p++) {
         double s[2];
         for (int k = 0; k < 2; k++) {
-            s[k] = (double)data.value[data.row[2 * p + k + 1] - 1];
-            x[n] = s[k];
+            x[n] = s[k] = (double)data.value[data.row[2 * p + k + 1] - 1];
             y[n] = score[p][k];
-            n += isfinite(score[p][k]);
+            n += isfinite(y[n]) != 0;
         }
         right += s[0] > s[1];
     }
@@ -3307,19 +3103,6 @@ static void print_mean(Output *log, const char *name, const double *x, int n) {
     double error = m.std / sqrt((double)n);
     printf("%-24s %9.4f +- %.4f\n", name, m.mean, error);
     if (log->f) { fprintf(log->f, "%s,%.6g,%.6g,%d\n", name, m.mean, error, n); }
-}
-
-// Whether text has one of the words (separated by commas), as a whole word.
-static int has_any(const char *text, const char *words) {
-    size_t n;
-    for (const char *word = words; *word; word += n + (word[n] == ',')) {
-        n = strcspn(word, ",");
-        for (const char *p = text; n && *p; p++) {
-            int begins = p == text || kind(p[-1]) != 'a';
-            if (begins && !strncmp(p, word, n) && kind(p[n]) != 'a') { return 1; }
-        }
-    }
-    return 0;
 }
 
 // Of the responses that contain any of the words, the share with each.
@@ -3339,11 +3122,8 @@ static void print_counts(Output *log, const char *whose, const Batch *b, const T
             any += has_any(text, words);
             free(text);
         }
-        if (any) {
-            print_mean(log, name, x, any);
-        } else {
-            printf("%-24s no response has any of the words\n", name);
-        }
+        if (any) { print_mean(log, name, x, any); }
+        if (!any) { printf("%-24s no response has any of the words\n", name); }
     }
 }
 
@@ -3352,10 +3132,7 @@ static void command_eval(const Options *o) {
     static const char *const names[] = {"gold reward", "proxy reward", "KL to the reference",
                                         "entropy", "distinct", "tokens in a response"};
     enum { ROWS = 64 };  // at a time
-    require("--ref MODEL", o->ref);
-    const Task *task = story_task(o);
-    Run run = {.o = o, .policy = gpt_load(o->model, 0, 0)};
-    run.world = world_new(task, o, run.policy.c);
+    Run run = story_run(o);
     run.ref = gpt_load(o->ref, 0, 0);
     if (memcmp(&run.ref.c, &run.policy.c, sizeof(Config))) {
         stop(1, "%s: not of the same shape as %s; pref info shows both", o->ref, o->model);
@@ -3365,12 +3142,11 @@ static void command_eval(const Options *o) {
     if ((double)n * T > INT_MAX) { stop(2, "-n %d is too large", n); }
     run.acts = acts_new(&run.policy, ROWS, T, 0);
     run.sampler = sampler_new(run.policy.c, n, T);
-    run.eval_prompts = batch_new(n, n * MAX_PROMPT, 1);
+    run.prompts = batch_new(n, n * MAX_PROMPT, 1);
     run.eval = batch_new(n, n * T, 1);
     Batch *y = &run.eval, ref = batch_new(n, n * T, 1);
-    draw_prompts(&run, &run.world.val, &run.eval_prompts, n, 4);
     assess(&run, 4);
-    answer(&run, &run.ref, &run.eval_prompts, 1, 5, &ref);
+    answer(&run, &run.ref, 1, 5, &ref);
     double *x = alloc(n, sizeof *x, "scores");
     Output log = csv_open(o->log, "quantity,mean,standard_error,n\n");
     printf("%d prompts: mean +- standard error\n", n);
@@ -3409,8 +3185,7 @@ static void command_kl(const Options *o) {
         {"far with none to speak of", 4, 15, 1e-6},
     };
     printf("steps until 10%% of the initial total variation is left, at the best learning rate\n");
-    printf("%-30s %6s  %22s  %22s\n", "target", "TV", "forward KL (steps, lr)",
-           "reverse KL (steps, lr)");
+    printf("%-30s %6s  forward KL (steps, lr)  reverse KL (steps, lr)\n", "target", "TV");
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         bump(q0, cases[c].at, 2, cases[c].floor_mass);
         bump(t, cases[c].to, 2, cases[c].floor_mass);
@@ -3426,11 +3201,8 @@ static void command_kl(const Options *o) {
                     best_lr = lr;
                 }
             }
-            if (best == KL_STEPS) {
-                printf("  %22s", "never");
-            } else {
-                printf("  %12d %9.3g", best, best_lr);
-            }
+            if (best == KL_STEPS) { printf("  %22s", "never"); }
+            if (best < KL_STEPS) { printf("  %12d %9.3g", best, best_lr); }
             descend(q0, t, reverse, best_lr, cases[c].name, log.f);
         }
         putchar('\n');
@@ -3440,18 +3212,17 @@ static void command_kl(const Options *o) {
 
 // What a file holds, told by its first bytes.
 static void command_info(const Options *o) {
-    require("a file", o->file);
+    if (!o->file) { stop(2, "a file is needed; see pref help"); }
     Input in = input_open(o->file);
     int32_t magic;
     input_read(&in, &magic, 1, sizeof magic);
-    fclose(in.f);
-    if (magic == CHECKPOINT_MAGIC) {
+    if (magic == MODEL_MAGIC) {
         GPT g = gpt_load(o->file, 0, 0);
         printf("%s: GPT-2 with %d layers, %d heads, %d channels; vocabulary %d, context %d; "
                "%zu parameters%s\n", o->file, g.c.L, g.c.NH, g.c.C, g.c.V, g.c.maxT, g.n_params,
                g.head ? ", with a scalar head" : "");
     } else if (magic == TOKENIZER_MAGIC) {
-        in = input_open(o->file);
+        rewind(in.f);
         Tokenizer t = tokenizer_read(&in);
         printf("%s: tokenizer of %d tokens, end-of-text %d\n", o->file, t.V, t.eot);
         const char *names[] = {"training tokens", "validation tokens"};
@@ -3459,7 +3230,6 @@ static void command_info(const Options *o) {
             Corpus c = corpus_read(&in, &t, names[i]);
             printf("  %d %s in %d stories\n", c.doc[c.n_docs], names[i], c.n_docs);
         }
-        fclose(in.f);
     } else if ((magic & 0xff) == '{') {
         World w = {.T = 1 << 16, .t = tokenizer_load(o->data)};
         Batch b = pairs_read(&w, o->file, NULL);
@@ -3468,6 +3238,7 @@ static void command_info(const Options *o) {
     } else {
         stop(1, "%s: no model, tokenizer or pairs (it begins with %d)", o->file, magic);
     }
+    fclose(in.f);
 }
 
 static void command_help(const Options *o);
@@ -3491,10 +3262,6 @@ static const struct {
 };
 enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 
-static int find_command(const char *word) {
-    return find("command", word, COMMANDS, N_COMMANDS, sizeof *COMMANDS);
-}
-
 // All commands; or one, with its options, and for tune its tasks and methods.
 static void command_help(const Options *o) {
     if (!o->file) {
@@ -3505,19 +3272,14 @@ static void command_help(const Options *o) {
         printf("\nStart with: ./pref sft, then ./pref sample -m sft.bin -p \"Once upon a time\"\n");
         return;
     }
-    int c = find_command(o->file);
+    int c = find("command", o->file, COMMANDS, N_COMMANDS, sizeof *COMMANDS);
     printf("pref %s: %s\n", COMMANDS[c].name, COMMANDS[c].help);
-    for (int i = 0; i < N_OPTIONS; i++) {
-        if (has_word(OPTIONS[i].commands, COMMANDS[c].name)) {
-            char head[64];
-            snprintf(head, sizeof head, "%s %s", OPTIONS[i].name,
-                     OPTIONS[i].value ? OPTIONS[i].value : "");
-            printf("  %-18s %s", head, OPTIONS[i].help);
-            if (OPTIONS[i].standard && *OPTIONS[i].standard) {
-                printf(" (%s)", OPTIONS[i].standard);
-            }
-            putchar('\n');
-        }
+    for (const struct Option *p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
+        if (!has_any(p->commands, COMMANDS[c].name)) { continue; }
+        int width = 17 - (int)strlen(p->name);
+        printf("  %s %-*s %s", p->name, width, p->value ? p->value : "", p->help);
+        if (p->standard && *p->standard) { printf(" (%s)", p->standard); }
+        putchar('\n');
     }
     if (!strcmp(o->file, "tune")) {
         printf("\ntasks\n");
@@ -3537,7 +3299,7 @@ static void command_help(const Options *o) {
 // argv[1] is the command, what follows its options. Error: output that did not arrive.
 static void run_command(int argc, char **argv) {
     int help = argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help");
-    int c = find_command(help ? "help" : argv[1]);
+    int c = find("command", help ? "help" : argv[1], COMMANDS, N_COMMANDS, sizeof *COMMANDS);
     Options o = options_parse(COMMANDS[c].name, argc > 2 ? argc - 2 : 0, argv + 2);
     COMMANDS[c].run(&o);
     if (fflush(stdout) != 0 || ferror(stdout)) { stop(1, "standard output: cannot write it"); }
