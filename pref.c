@@ -1403,8 +1403,10 @@ static int draw(const real *logits, real *odds, int V, const Sampling *how, Rng 
             left -= (double)odds[v];
         }
     }
-    #pragma omp critical  // one message
-    if (token < 0) { stop(1, "the model's logits are not finite: nothing can be sampled from it"); }
+    if (token < 0) {
+        #pragma omp critical  // threads may find out together; one says so
+        stop(1, "the model's logits are not finite: nothing can be sampled from it");
+    }
     *logp = logits[token] - most - log_total;
     return token;
 }
@@ -1565,7 +1567,8 @@ static void bandit_data(double p[BANDIT_TOKENS]) {
     }
 }
 
-// The truth: the reward, in [0, 1], of row r's response; 0 for a story's without its end-of-text.
+// The truth: the reward, in [0, 1], of row r's response. A story's that was cut (no end-of-text) or
+// has more than w->longest tokens earns 0.
 static double truth(const World *w, const Batch *b, int r) {
     const int *token = b->token + b->start[r];
     int n = b->row[r + 1] - b->start[r];
@@ -1754,6 +1757,7 @@ static Batch pairs_read(const World *w, const char *path, double (**score)[2]) {
 // ==== 9  Losses ==================================================================================
 // A loss reads log-probabilities, advantages and pairs, returns its value, and writes dlogp, which
 // it finds zeroed. It knows no network. y_w won, y_l lost; pi is the policy, pi_ref the reference.
+#pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"  // one signature for all losses
 
 // Add g to dlogp of every token of the row's response.
@@ -1937,6 +1941,7 @@ static double loss_bradley_terry(Batch *b, const Options *o) {
     return loss;
 }
 
+#pragma GCC diagnostic pop
 typedef double (*Loss)(Batch *, const Options *);
 
 // A method is a loss, and what the loop must prepare for it.
@@ -2870,6 +2875,7 @@ static void print_before_after(Run *run) {
     }
 }
 
+// A usage error, if something is wrong.
 static void refuse(int wrong, const char *why) {
     if (wrong) { stop(2, "%s", why); }
 }
