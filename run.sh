@@ -46,9 +46,9 @@ tune() {
         [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.jsonl" ;;
     esac
     case $name in
+        *_lr*) dir=out/sweep every=1000 ;;                  # only the end counts
         *_mode | *_mode_kl*) save=" -o out/lm/${name}_s$seed.bin" ;;  # L6 looks at them once more
         *_steps*) every=$((${name##*_steps} / 20)) ;;
-        *_lr*) dir=out/sweep every=1000 ;;                  # only the end counts
         *_dpo_r1 | *_dpo_r1_neg0) every=10 ;;               # C6 asks when a reward was reached
     esac
     name=$name${judge:+_$judge}
@@ -154,6 +154,9 @@ sweep_lm_lines() {
                 for build in off on; do tune $build $method $task "$1" --lr $lr; done
             done
             for method in pref-ft dpo ipo rwr; do tune pairs $method $task "$1" --lr $lr; done
+        done
+        for method in rwr bon dpo reinforce ppo; do  # L5 and L6 have a KL term, on mode
+            tune on $method mode "$1" --kl 0.1 --lr $lr
         done
     done
 }
