@@ -1950,26 +1950,26 @@ typedef struct {
     Loss loss;
     int pairs, ref, old;      // needs pairs, reference and sampling log-probabilities
     double beta;              // default of --beta
-    double lr[4];  // default learning rates: the bandit; stories: fresh samples, fixed ones, pairs
+    double lr[5];  // the default: bandit; stories: fresh samples, fixed, pairs, fresh with --kl
 } Method;
 
 static const Method METHODS[] = {
     {"sft", "imitates all responses", "no", "yes", "no", loss_sft, 0, 0, 0, 0,
-     {3e-4, 1e-4, 1e-4, 1e-4}},
+     {3e-4, 1e-4, 1e-4, 1e-4, 1e-4}},
     {"pref-ft", "imitates winners of pairs (filtered SFT on chosen)", "no", "yes", "no",
-     loss_pref_ft, 1, 0, 0, 0, {3e-4, 1e-4, 1e-4, 1e-2}},
+     loss_pref_ft, 1, 0, 0, 0, {3e-4, 1e-4, 1e-4, 1e-2, 1e-4}},
     {"bon", "imitates the best of n (fresh: RAFT, expert iteration)", "either", "either",
-     "no", loss_bon, 0, 0, 0, 0, {1e-3, 3e-3, 1e-2, 1e-2}},
+     "no", loss_bon, 0, 0, 0, 0, {1e-3, 3e-3, 1e-2, 1e-2, 3e-3}},
     {"rwr", "imitates all, weighted by exp(A/beta)", "either", "either", "no",
-     loss_rwr, 0, 0, 0, 1, {3e-4, 3e-3, 3e-3, 1e-3}},
+     loss_rwr, 0, 0, 0, 1, {3e-4, 3e-3, 3e-3, 1e-3, 3e-3}},
     {"reinforce", "policy gradient (with --baseline loo: RLOO)", "yes", "no", "with a baseline",
-     loss_reinforce, 0, 0, 0, 0, {1e-3, 3e-3, 1e-4, 1e-4}},
+     loss_reinforce, 0, 0, 0, 0, {1e-3, 3e-3, 1e-4, 1e-4, 1e-3}},
     {"ppo", "clipped policy gradient (group baseline: GRPO-like)", "yes", "yes", "yes",
-     loss_ppo, 0, 0, 1, 0, {1e-3, 3e-3, 3e-3, 3e-3}},
+     loss_ppo, 0, 0, 1, 0, {1e-3, 3e-3, 3e-3, 3e-3, 1e-3}},
     {"dpo", "widens pairs' margins (with ON_POLICY: online DPO)", "either", "yes", "yes",
-     loss_dpo, 1, 1, 0, 0.1, {3e-3, 1e-3, 1e-3, 3e-4}},
+     loss_dpo, 1, 1, 0, 0.1, {3e-3, 1e-3, 1e-3, 3e-4, 1e-3}},
     {"ipo", "pulls pairs' margins to 1/(2 tau)", "either", "yes", "yes",
-     loss_ipo, 1, 1, 0, 0, {1e-2, 1e-4, 1e-4, 3e-4}},
+     loss_ipo, 1, 1, 0, 0, {1e-2, 1e-4, 1e-4, 3e-4, 1e-4}},
 };
 enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 
@@ -2911,7 +2911,8 @@ static void settle(Options *o, const Method *method, int bandit, int values) {
     const char *misfit = !strcmp(method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
     int once = 1;  // the data is collected once, for all steps
 #endif
-    o->lr = o->lr > 0 ? o->lr : method->lr[bandit ? 0 : o->pairs ? 3 : 1 + once];
+    int rate = bandit ? 0 : o->pairs ? 3 : once ? 2 : o->kl > 0 ? 4 : 1;
+    o->lr = o->lr > 0 ? o->lr : method->lr[rate];
     if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o->method, misfit); }
 }
 
@@ -3290,13 +3291,13 @@ static void command_help(const Options *o) {
     if (!strcmp(o->file, "tune")) {
         printf("\ntasks\n");
         for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
-        printf("\n%-69s%-10s%-7s%-18s--lr: bandit; stories, fresh, fixed, pairs\n", "methods",
+        printf("\n%-69s%-10s%-7s%-18s--lr: bandit; stories, fresh, fixed, pairs, --kl\n", "methods",
                "on-policy", "reuse", "negative gradient");
         for (int i = 0; i < N_METHODS; i++) {
             const Method *m = &METHODS[i];
             printf("  %-10s %-55s %-9s %-6s %-16s", m->name, m->help, m->on_policy, m->reuse,
                    m->negative);
-            for (int k = 0; k < 4; k++) { printf(" %7g", m->lr[k]); }
+            for (int k = 0; k < 5; k++) { printf(" %7g", m->lr[k]); }
             putchar('\n');
         }
     }

@@ -1037,53 +1037,61 @@ static void claim_l5(void) {
               "different stories are left, as nats.");
 }
 
-// |share of dogs among animals - the reference's|, of 2000 responses each.
-static Seeds drift(const char *run) {
-    Seeds s;
+// |share of dogs among animals - the reference's|, of 2000 responses each. *animals: how many of
+// the policy's have one, mean over the seeds.
+static Seeds drift(const char *run, double *animals) {
+    Seeds s, with;
     for (int i = 0; i < SEEDS; i++) {
         const Table *t = run_table(run, i, ".eval.csv");
         double share[2] = {NAN, NAN};
+        with.at[i] = t ? 0 : NAN;
         for (int r = 0; t && r < t->rows; r++) {
-            if (!strcmp(t->first[r], "policy: dog")) { share[0] = cell(t, r, "mean"); }
+            if (!strcmp(t->first[r], "policy: dog")) {
+                share[0] = cell(t, r, "mean");
+                with.at[i] = cell(t, r, "n");
+            }
             if (!strcmp(t->first[r], "reference: dog")) { share[1] = cell(t, r, "mean"); }
         }
         s.at[i] = fabs(share[0] - share[1]);
     }
+    *animals = mean(with);
     return s;
 }
 
 static void claim_l6(void) {
     const char *ways[] = {"on-policy", "with --kl 0.1", "offline"};
-    Seeds all[3] = {{{0}}, {{0}}, {{0}}}, found = drift("reference");
+    double animals;
+    Seeds all[3] = {{{0}}, {{0}}, {{0}}}, found = drift("reference", &animals);
     const Table *t = run_table("reference", 0, ".eval.csv");
     // the mean of |difference| of two samples of n animals of which a share p are dogs
     double p = 0.6, n = t ? cell(t, t->rows - 1, "n") : NAN;
     double noise = sqrt(2 / 3.14159265) * sqrt(2 * p * (1 - p) / n);
     claim_begin(14);
     say("    noise floor: two samples of the reference differ by %s; expected of so many animals: "
-        "%s\n", show(found, 3), number(noise, 3));
-    say("    %-12s%-17s%-17s%s\n", "mode", ways[0], ways[1], ways[2]);
+        "%s\n    in brackets: of 2000 stories those with a dog or a cat; of the reference's %.0f\n",
+        show(found, 3), number(noise, 3), animals);
+    say("    %-12s%-24s%-24s%s\n", "mode", ways[0], ways[1], ways[2]);
     for (int m = 0; m < 5; m++) {
         say("    %-12s", TUNED[m]);
         for (int k = 0; k < 3; k++) {
             const char *run = text(k < 1 ? "on_%s_mode" : k < 2 ? "on_%s_mode_kl0.1"
                                                                 : "off_%s_mode", TUNED[m]);
-            Seeds s = drift(run);
-            int gone = stat(s).n == 0 && run_table(run, 0, ".eval.csv");
-            say("%-*s", k < 2 ? 17 : 0, gone ? "no animals left" : show(s, 3));
+            Seeds s = drift(run, &animals);
+            const char *cell = stat(s).n ? show(s, 3) : "none left";
+            say("%-*s", k < 2 ? 24 : 0, animals >= 0 ? text("%s (%.0f)", cell, animals) : "-");
             for (int i = 0; i < SEEDS; i++) { all[k].at[i] += s.at[i] / 5; }
         }
         say("\n");
     }
     say("    %-12s", "mean");  // over seeds in which every method has animals
     for (int k = 0; k < 3; k++) {
-        say("%-*s", k < 2 ? 17 : 0, stat(all[k]).n ? show(all[k], 3) : "not known");
+        say("%-*s", k < 2 ? 24 : 0, stat(all[k]).n ? show(all[k], 3) : "not known");
     }
     say("\n");
     const char *classic[] = {"dpo", "ipo", "pref-ft", "rwr"};
     for (int m = 0; m < 4; m++) {
-        say("    %-12s%-34s%s\n", classic[m], "on the pairs file",
-            show(drift(text("pairs_%s_mode", classic[m])), 3));
+        Seeds s = drift(text("pairs_%s_mode", classic[m]), &animals);
+        say("    %-12s%-48s%s (%.0f)\n", classic[m], "on the pairs file", show(s, 3), animals);
     }
     need(all[0], mean(all[0]) >= DRIFTED * noise && mean(all[0]) > mean(all[2]));
     need(all[1], mean(all[0]) > mean(all[1]));
@@ -1097,15 +1105,16 @@ static void sweep(int stories) {
     const char *rows[][2] = {
         {"sft", "off on"}, {"pref-ft", "off on"}, {"bon", "off on"}, {"rwr", "off on"},
         {"reinforce", "off on"}, {"ppo", "off on"}, {"dpo", "off on"}, {"ipo", "off on"},
-        {"rwr", "off on pairs"}, {"bon", "off on"}, {"dpo", "off on pairs"},
-        {"reinforce", "off on"}, {"ppo", "off on"}, {"pref-ft", "pairs"}, {"ipo", "pairs"}};
+        {"rwr", "off on kl pairs"}, {"bon", "off on kl"}, {"dpo", "off on kl pairs"},
+        {"reinforce", "off on kl"}, {"ppo", "off on kl"}, {"pref-ft", "pairs"}, {"ipo", "pairs"}};
     const char *rates[] = {"1e-4", "3e-4", "1e-3", "3e-3", "1e-2"};
     const char *tasks[] = {stories ? "min" : "r1", stories ? "mode" : "r2"};
     const int n_rates = 5;
     folder = "sweep";
     first_seed = 101;
-    printf("final reward, mean of %s and %s: over seeds, and of the worst seed; *: where the worst is "
-           "best; -: not run, or diverged\n", tasks[0], tasks[1]);
+    printf("final reward, mean of %s and %s: over seeds, and of the worst seed\n*: where the worst "
+           "is best; -: not run, or diverged%s\n", tasks[0], tasks[1],
+           stories ? "; kl: fresh samples with --kl 0.1, mode alone" : "");
     printf("%-17s", "");
     for (int k = 0; k < n_rates; k++) { printf("%12s  ", rates[k]); }
     printf("  seeds\n");
@@ -1118,8 +1127,10 @@ static void sweep(int stories) {
             p += strspn(p, " ");
             for (int k = 0; k < n_rates; k++) {
                 Seeds r[2];
+                int kl = !strcmp(build, "kl");
                 for (int t = 0; t < 2; t++) {
-                    r[t] = reward(text("%s_%s_%s_lr%s", build, rows[m][0], tasks[t], rates[k]));
+                    r[t] = reward(text("%s_%s_%s_lr%s", kl ? "on" : build, rows[m][0],
+                                       kl ? "mode_kl0.1" : tasks[t], rates[k]));
                 }
                 worst[k] = NAN;
                 for (int i = 0; i < SEEDS; i++) {
