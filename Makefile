@@ -73,6 +73,6 @@ endif
 
 clean:
 	rm -f pref pref_onpolicy pref_debug pref_onpolicy_debug test_float test_double test_asan
-	rm -f dev/stories dev/tok dev/stories.txt *.tmp
+	rm -f dev/stories dev/tok dev/report dev/stories.txt *.tmp
 
 .PHONY: all test debug asan bench data clean

@@ -2881,10 +2881,11 @@ static void refuse(int wrong, const char *why) {
 }
 
 // Defaults that depend on the method, the task or each other; what cannot go together is an error.
-static void settle(Options *o, const Method *method, int bandit, int values) {
+static void settle(Options *o, const Method *method, int bandit, int baseline) {
     refuse(bandit && (o->pairs || o->rm), "--pairs and --rm are for stories, not bandits");
     refuse(!bandit && !o->rm && !o->pairs, "stories need a reward model, --rm FILE, or --pairs");
-    refuse(values && strcmp(o->method, "ppo"), "--baseline value is for --method ppo");
+    refuse(baseline == VALUE_BASELINE && method->loss != loss_ppo,
+           "--baseline value is for --method ppo");
     refuse(o->pairs && o->queries, "--queries counts samples; with --pairs give --steps");
     refuse(o->pairs && o->n, "-n counts samples; a pair of --pairs has 2 responses");
     refuse(o->steps && o->queries, "--steps and --queries say the same thing twice: give one");
@@ -2910,10 +2911,14 @@ static void settle(Options *o, const Method *method, int bandit, int values) {
 #else
     const char *misfit = !strcmp(method->on_policy, "yes") ? "fresh samples of the policy" : NULL;
     int once = 1;  // the data is collected once, for all steps
+    if (o->collect != o->batch) { printf("note: fixed data is collected once; no --collect\n"); }
 #endif
     int rate = bandit ? 0 : o->pairs ? 3 : once ? 2 : o->kl > 0 ? 4 : 1;
     o->lr = o->lr > 0 ? o->lr : method->lr[rate];
     if (misfit) { printf("note: %s is meant for %s; it runs all the same\n", o->method, misfit); }
+    if (o->n == 1 && (baseline == LEAVE_ONE_OUT || baseline == GROUP_BASELINE)) {
+        printf("note: -n 1 leaves nothing to compare with: all advantages are 0\n");
+    }
 }
 
 // Set a run up, train, show what it did. Files are checked before the first step.
@@ -2925,7 +2930,7 @@ static void command_tune(const Options *given) {
     run.baseline = find("baseline", o.baseline, BASELINES, 4, sizeof *BASELINES);
     int bandit = task->kind == BANDIT, values = run.baseline == VALUE_BASELINE;
     run.loss = values ? loss_ppo_value : run.method->loss;
-    settle(&o, run.method, bandit, values);
+    settle(&o, run.method, bandit, run.baseline);
     output_check(o.out);
     run.ref = o.model ? gpt_load(o.model, 0, 0) : bandit_reference(o.len, o.seed);
     run.world = world_new(task, &o, run.ref.c);
