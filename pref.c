@@ -1497,14 +1497,6 @@ enum { MAX_PROMPT = 25 };  // start token included
 
 static int is_bandit(const World *w) { return w->task->kind == BANDIT; }
 
-// Tokens of a story's first sentence, the prompt, and of the rest of it, the response.
-static int story_prompt(const World *w, const Corpus *c, int d) {
-    return prompt_length(&w->t, c->token + c->doc[d], c->doc[d + 1] - c->doc[d]);
-}
-static int story_rest(const World *w, const Corpus *c, int d) {
-    return c->doc[d + 1] - c->doc[d] - story_prompt(w, c, d);
-}
-
 // Error: a model that was not trained with this tokenizer.
 static void fit_vocabulary(const char *path, Config c, const char *data, const Tokenizer *t) {
     if (c.V != t->V) {
@@ -1529,7 +1521,8 @@ static World world_new(const Task *task, const Options *o, Config c) {
     fit_vocabulary(o->model, c, o->data, &w.t);
     int *count = alloc(w.T + 9, sizeof(int), "lengths");
     for (int d = 0; d < w.train.n_docs; d++) {
-        int n = story_rest(&w, &w.train, d);
+        int *doc = w.train.doc + d, all = doc[1] - doc[0];
+        int n = all - prompt_length(&w.t, w.train.token + doc[0], all);
         for (int i = n; n <= w.longest && i < n + 9; i++) { count[i]++; }  // count[l + 4]: near l
     }
     for (int n = 1; n <= w.longest; n++) {
@@ -1549,7 +1542,7 @@ static void batch_add_prompt(Batch *b, const World *w, const Corpus *c, Rng *r) 
     int d, n, tries = 0;
     do {
         d = rng_below(r, c->n_docs);
-        n = story_prompt(w, c, d);
+        n = prompt_length(&w->t, c->token + c->doc[d], c->doc[d + 1] - c->doc[d]);
         if (tries++ > 100000) { stop(1, "no first sentence fits in %d tokens", MAX_PROMPT - 1); }
     } while (n >= MAX_PROMPT);
     batch_add_story(b, c, d, n + 1, n + 1);
