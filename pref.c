@@ -1466,7 +1466,7 @@ static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, 
 
 // ==== 8  Tasks and rewards =======================================================================
 
-enum { BANDIT_TOKENS = 100 };
+enum { BANDIT_TOKENS = 100, MAX_PROMPT = 25 };  // of a story's prompt, start token included
 
 typedef struct {
     const char *name, *help;
@@ -1492,8 +1492,6 @@ typedef struct {
     Corpus train, val;
     int longest, mode;  // longest response that earns anything (103 of 128), commonest length
 } World;
-
-enum { MAX_PROMPT = 25 };  // start token included
 
 static int is_bandit(const World *w) { return w->task->kind == BANDIT; }
 
