@@ -2273,12 +2273,10 @@ static void gradient_step(Run *run) {
 
 // Whether no earlier row has the same response.
 static int is_new(const Batch *b, int r) {
-    int n = b->row[r + 1] - b->start[r];
+    const int *y = b->token + b->start[r], n = b->row[r + 1] - b->start[r];
     for (int i = 0; i < r; i++) {
-        if (b->row[i + 1] - b->start[i] == n
-            && !memcmp(b->token + b->start[i], b->token + b->start[r], (size_t)n * sizeof(int))) {
-            return 0;
-        }
+        int as_long = b->row[i + 1] - b->start[i] == n;
+        if (as_long && !memcmp(b->token + b->start[i], y, n * sizeof(int))) { return 0; }
     }
     return 1;
 }
