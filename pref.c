@@ -1655,12 +1655,9 @@ static char *json_string(char **p) {
 static int json_skip(char **p) {
     char *start = *p;
     for (int depth = 0; **p && (depth > 0 || !strchr(",}", **p));) {
-        if (**p == '"') {
-            if (!json_string(p)) { return 0; }
-        } else {
-            depth += (**p == '[' || **p == '{') - (**p == ']' || **p == '}');
-            ++*p;
-        }
+        depth += (**p == '[' || **p == '{') - (**p == ']' || **p == '}');
+        char *passed = **p == '"' ? json_string(p) : (*p)++;
+        if (!passed) { return 0; }
     }
     return *p > start;
 }
