@@ -1607,11 +1607,11 @@ static int utf8_valid(const char *s) {
     return 1;
 }
 
-// The number that the four hexadecimal digits at p are; -1: they are not.
-static int json_hex(const char *p) {
+// The number of the escape \uXXXX at p; -1: there is none.
+static int json_unicode(const char *p) {
     char four[5] = "";
-    if (strspn(p, "0123456789abcdefABCDEF") < 4) { return -1; }
-    return (int)strtol(memcpy(four, p, 4), NULL, 16);
+    if (strncmp(p, "\\u", 2) || strspn(p + 2, "0123456789abcdefABCDEF") < 4) { return -1; }
+    return (int)strtol(memcpy(four, p + 2, 4), NULL, 16);
 }
 
 // Decode the JSON string that starts at *p (its opening quote) in place. Returns its text, and
@@ -1621,23 +1621,17 @@ static char *json_string(char **p) {
     char *in = *p + 1, *text = in, *to = in;
     while (*in != '"') {
         if ((unsigned char)*in < ' ') { return NULL; }  // the end of the line, too
-        if (*in != '\\') {
-            *to++ = *in++;
+        const char *code = *in == '\\' && in[1] ? strchr(names, in[1]) : NULL;  // of an escape
+        if (*in == '\\' && !code) { return NULL; }
+        if (!code || *code != 'u') {
+            *to++ = code ? meant[code - names] : *in;
+            in += code ? 2 : 1;
             continue;
         }
-        const char *code = in[1] ? strchr(names, in[1]) : NULL;
-        if (!code) { return NULL; }
-        in += 2;
-        if (*code != 'u') {
-            *to++ = meant[code - names];
-            continue;
-        }
-        int c = json_hex(in);
-        if (c <= 0 || (c >= 0xdc00 && c < 0xe000)) { return NULL; }
-        in += 4;
-        if (c >= 0xd800 && c < 0xdc00) {  // the first half of a pair
-            int low = in[0] == '\\' && in[1] == 'u' ? json_hex(in + 2) : -1;
-            if (low < 0xdc00 || low > 0xdfff) { return NULL; }
+        int c = json_unicode(in), low = c > 0 ? json_unicode(in + 6) : -1;
+        if (c <= 0) { return NULL; }
+        in += 6;
+        if ((c & 0xfc00) == 0xd800 && (low & 0xfc00) == 0xdc00) {  // a pair; alone neither is UTF-8
             c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
             in += 6;
         }
