@@ -813,6 +813,7 @@ typedef struct {
     real *value, *dvalue;  // (n_tokens) the scalar head's output, and dloss/dvalue
     real *old_value, *returns;  // (n_tokens) value when sampled; what it should have been
     double *reward;    // (n_rows)
+    double *score;     // (n_rows) the truth as a pairs file has it, else NAN; NULL: no such file
     int group;         // rows i * group .. i * group + group-1 share prompt i
     Pair *pair;        // (n_pairs) the rows that won and lost
     int n_pairs;
@@ -1697,9 +1698,8 @@ static int batch_add_text(Batch *b, const World *w, const char *prompt, const ch
 }
 
 // Read preference pairs: rows 2i (reward 1) and 2i + 1 (reward 0) are the responses of pair i that
-// won and lost. score (or NULL, to be set): score_chosen and score_rejected of each pair, NAN where
-// there are none. Errors, with the line: no such object, a pair of equals, a row longer than T.
-static Batch pairs_read(const World *w, const char *path, double (**score)[2]) {
+// won and lost. Errors, with the line: no such object, a pair of equals, a row longer than T.
+static Batch pairs_read(const World *w, const char *path) {
     Input in = input_open(path);
     char *text = NULL;
     size_t room = 0;
@@ -1709,15 +1709,15 @@ static Batch pairs_read(const World *w, const char *path, double (**score)[2]) {
     double most = fmin(2.0 * lines * w->T, 2 * (double)in.size);  // a token has a byte at least
     if (most > INT_MAX) { stop(1, "%s: %d pairs are too many", path, lines); }
     Batch b = batch_new(2 * lines, (int)most, 2);
-    double (*number)[2] = alloc(lines, sizeof *number, "scores");
+    b.score = alloc(2 * (size_t)lines, sizeof *b.score, "scores");
     rewind(in.f);
     ssize_t length;
     for (int line = 1; (length = getline(&text, &room, in.f)) >= 0; line++) {
         char *part[3];
         if (strlen(text) != (size_t)length) { stop(1, "%s:%d: holds a NUL byte", path, line); }
         if (!text[strspn(text, " \t\r\n")]) { continue; }
-        number[b.n_rows / 2][0] = number[b.n_rows / 2][1] = NAN;
-        const char *wrong = json_pair(text, part, number[b.n_rows / 2]);
+        b.score[b.n_rows] = b.score[b.n_rows + 1] = NAN;
+        const char *wrong = json_pair(text, part, b.score + b.n_rows);
         if (!wrong && !strcmp(part[1], part[2])) { wrong = "chosen and rejected are the same"; }
         if (!wrong && length > 1 << 20) { wrong = "longer than any context"; }
         if (wrong) { stop(1, "%s:%d: %s", path, line, wrong); }
@@ -1732,7 +1732,6 @@ static Batch pairs_read(const World *w, const char *path, double (**score)[2]) {
     }
     free(text);
     fclose(in.f);
-    if (score) { *score = number; }
     return b;
 }
 
@@ -2917,7 +2916,7 @@ static void command_tune(const Options *given) {
     int T = run.world.T, n_step = o.batch * o.n, n_eval = bandit ? EVAL_BANDIT : EVAL_STORIES;
     if (n_step * fmax(T, o.n) > INT_MAX) { stop(2, "a step of %d responses is too large", n_step); }
     load_reward_model(&run, n_step);
-    if (o.pairs) { run.data = pairs_read(&run.world, o.pairs, NULL); }
+    if (o.pairs) { run.data = pairs_read(&run.world, o.pairs); }
     run.n_bins = bandit ? BANDIT_TOKENS : T;
     run.count = alloc(run.n_bins, sizeof *run.count, "the histogram");
     run.hist = csv_open(o.hist, "step");
@@ -3059,11 +3058,11 @@ static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *data, con
 // but the last tenth, which says how good it is.
 static void command_rm(const Options *o) {
     output_check(o->out);
-    double begin = seconds(), (*score)[2], right = 0;
+    double begin = seconds(), right = 0;
     World w = {.task = NULL};
     GPT ref = load_with_tokenizer(o, &w.t), rm = gpt_copy(&ref, 1);
     w.T = ref.c.maxT;
-    Batch data = pairs_read(&w, o->pairs, &score);
+    Batch data = pairs_read(&w, o->pairs);
     int n_pairs = data.n_rows / 2, held = (n_pairs + 9) / 10, known = n_pairs - held, n = 0;
     if (known == 0) { stop(1, "%s: one pair is not enough", o->pairs); }
     fit(&rm, "rm", loss_bradley_terry, &(Lessons){NULL, &data, 0, known},
@@ -3077,7 +3076,7 @@ static void command_rm(const Options *o) {
         double s[2];
         for (int k = 0; k < 2; k++) {
             x[n] = s[k] = (double)data.value[data.row[2 * p + k + 1] - 1];
-            y[n] = score[p][k];
+            y[n] = data.score[2 * p + k];
             n += isfinite(y[n]) != 0;
         }
         right += s[0] > s[1];
@@ -3224,7 +3223,7 @@ static void command_info(const Options *o) {
         }
     } else if ((magic & 0xff) == '{') {
         World w = {.T = 1 << 16, .t = tokenizer_load(o->data)};
-        Batch b = pairs_read(&w, o->file, NULL);
+        Batch b = pairs_read(&w, o->file);
         printf("%s: %d preference pairs, %.1f tokens a row\n", o->file, b.n_rows / 2,
                (double)b.n_tokens / b.n_rows);
     } else {
