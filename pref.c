@@ -1894,17 +1894,11 @@ static double loss_ipo(Batch *b, const Options *o) {
     return loss;
 }
 
-// SFT from scratch: the mean over all tokens, prompts too, of -log p.
+// SFT from scratch: the mean over all tokens of -log p. Here a row is one response to its start.
 static double loss_tokens(Batch *b, const Options *o) {
-    int n = b->n_tokens - b->n_rows;
-    double total = 0;
-    for (int r = 0; r < b->n_rows; r++) {
-        for (int i = b->row[r] + 1; i < b->row[r + 1]; i++) {
-            total -= (double)b->logp[i];
-            b->dlogp[i] = -1 / (real)n;
-        }
-    }
-    return total / n;
+    double loss = 0;
+    for (int r = 0; r < b->n_rows; r++) { loss += imitate(b, r, 1.0 / (b->n_tokens - b->n_rows)); }
+    return loss;
 }
 
 // Bradley and Terry 1952, for the reward model: loss = mean over pairs of -log sigmoid(s_w - s_l).
