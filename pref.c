@@ -2074,24 +2074,22 @@ static double lessons_loss(const GPT *g, Acts *a, Batch *b, Loss loss, const Les
     return total / n;
 }
 
-// Supervised training of g: AdamW, its rate warmed up and then brought to 0, over the lessons in a
-// new order each pass. Ten times it prints and logs the loss, on them and on lessons held out.
+// Supervised training of g: AdamW, its rate warmed up and then brought to 0, over the lessons (from
+// 0 on) in a new order each pass. Ten times it prints and logs the loss, on them and on those held.
 static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const Lessons *held,
                 const Options *o) {
     int T = g->c.maxT, group = from->docs ? 1 : 2, n_rows = o->batch * group, since = 0;
     int every = o->steps / 10 ? o->steps / 10 : 1;
     Acts a = acts_new(g, n_rows, T, 1);
     Batch b = batch_new(n_rows, n_rows * T, group);
-    Deck deck = deck_new(from->end - from->first, o->seed, 'e');
+    Deck deck = deck_new(from->end, o->seed, 'e');
     Output log = csv_open(o->log, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n");
     printf("%.2f M parameters, %d thread%s\n", (double)g->n_params / 1e6, threads(),
            threads() > 1 ? "s" : "");
     double spent = 0, total = 0, norms = 0, norm, tokens = 0;
     for (int step = 1; step <= o->steps; step++) {
         double begin = seconds();
-        for (batch_clear(&b); b.n_rows < n_rows;) {
-            batch_add_lesson(&b, from, from->first + deal(&deck), T);
-        }
+        for (batch_clear(&b); b.n_rows < n_rows;) { batch_add_lesson(&b, from, deal(&deck), T); }
         // linear warm-up over a twentieth of the steps, then half a cosine down to 0
         double warm = (double)step / (0.05 * o->steps + 1), done = (double)step / o->steps;
         double lr = o->lr * (warm < 1 ? warm : 0.5 * (1 + cos(3.141592653589793 * done)));
