@@ -2307,8 +2307,7 @@ static void evaluate(Run *run, int step) {
         for (int i = 0; i < length && bandit; i++) { run->count[b->token[b->start[r] + i]]++; }
     }
     gpt_forward(&run->policy, &run->acts, probe, probe->logp, NULL);
-    double none = probe->n_pairs ? 0 : NAN;
-    double chosen = none, rejected = none, margin = none, accuracy = none;
+    double chosen = probe->n_pairs ? 0 : NAN, rejected = chosen, margin = chosen, accuracy = chosen;
     for (int p = 0; p < probe->n_pairs; p++) {
         int won = probe->pair[p].won, lost = probe->pair[p].lost;
         double h = logratio(probe, won) - logratio(probe, lost);
@@ -2335,12 +2334,11 @@ static void evaluate(Run *run, int step) {
         }
         fprintf(run->log.f, ",%.3f\n", run->spent);
     }
-    if (run->hist.f) {
-        fprintf(run->hist.f, "%d", step);
-        for (int i = 0; i < run->n_bins; i++) {
-            fprintf(run->hist.f, ",%.6g", run->count[i] / counted);
-        }
-        fputc('\n', run->hist.f);
+    FILE *hist = run->hist.f;
+    if (hist) {
+        fprintf(hist, "%d", step);
+        for (int i = 0; i < run->n_bins; i++) { fprintf(hist, ",%.6g", run->count[i] / counted); }
+        fputc('\n', hist);
     }
     memset(&run->sum, 0, sizeof run->sum);
 }
