@@ -1347,15 +1347,13 @@ typedef struct {
 } Sampling;
 
 typedef struct {
-    int n_slots, T, n_lanes;
-    Part *lane;           // each thread's work space
-    int *token, *length;  // (rows, T), (rows)
-    real *logp;           // (rows, T)
+    int n_slots, n_lanes;
+    Part *lane;  // each thread's work space
 } Sampler;
 
 // A sampler for models of shape c, that draws up to max_rows rows of up to T tokens.
 static Sampler sampler_new(Config c, int max_rows, int T) {
-    Sampler s = {.T = T, .n_lanes = min_int(threads(), max_rows)};
+    Sampler s = {.n_lanes = min_int(threads(), max_rows)};
     s.n_slots = min_int(SLOTS, (max_rows + s.n_lanes - 1) / s.n_lanes);
     s.lane = alloc(s.n_lanes, sizeof(Part), "the sampler");
     size_t kept = (size_t)s.n_slots * T * c.C + TILE_N;  // weighted_sum reads a little further
@@ -1366,9 +1364,6 @@ static Sampler sampler_new(Config c, int max_rows, int T) {
             a->layer[l].values = alloc(kept, sizeof(real), "the sampler's keys and values");
         }
     }
-    s.token = alloc((size_t)max_rows * T, sizeof(int), "sampled rows");
-    s.logp = alloc((size_t)max_rows * T, sizeof(real), "sampled rows");
-    s.length = alloc(max_rows, sizeof(int), "sampled rows");
     return s;
 }
 
@@ -1414,54 +1409,52 @@ static int draw(const real *logits, real *odds, int V, const Sampling *how, Rng 
 
 // Extend each row of `prompts` (start token included) to n_each sampled rows, in groups one after
 // the other. Fills `out` (cleared first): its rows, where their responses start, and logp for the
-// tokens sampled. A row ends with how->eot, or where it has how->T tokens.
+// tokens sampled. A row ends with how->eot, or where it has how->T tokens. Until all have ended, row
+// r stands at r * T, so out needs room for n_rows * T tokens, and out->row[r + 1] is its length.
 static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, const Sampling *how,
                     Batch *out) {
-    int V = g->c.V, T = s->T, n_rows = prompts->n_rows * n_each;
+    int V = g->c.V, T = how->T, n_rows = prompts->n_rows * n_each, *length = out->row + 1;
     #pragma omp parallel for schedule(static, 1)
     for (int i = 0; i < s->n_lanes; i++) {
         Part *a = &s->lane[i];
         int next = share(n_rows, i, s->n_lanes), end = share(n_rows, i + 1, s->n_lanes), n = 0;
-        int which[SLOTS] = {0}, token[SLOTS] = {0};  // of the n rows under way; what each reads
+        int which[SLOTS] = {0}, token[SLOTS];  // the row in each slot; what the n under way read
         Rng rng[SLOTS] = {0};
         for (int j = 0; j < s->n_slots; j++) { a->slot[j] = j; }
         while (n > 0 || next < end) {
             for (; n < s->n_slots && next < end; next++, n++) {  // a row for every free slot
-                int q = next / n_each, *row = s->token + (size_t)next * T;
-                s->length[next] = prompts->row[q + 1] - prompts->row[q];
-                memcpy(row, prompts->token + prompts->row[q], s->length[next] * sizeof(int));
-                which[n] = next;
-                token[n] = row[0];
-                rng[n] = rng_stream(how->seed, how->stream, next);
-                a->position[n] = 0;
+                const int *prompt = prompts->row + next / n_each;
+                length[next] = prompt[1] - prompt[0];
+                memcpy(out->token + (size_t)next * T, prompts->token + prompt[0],
+                       length[next] * sizeof(int));
+                which[a->slot[n]] = next;
+                rng[a->slot[n]] = rng_stream(how->seed, how->stream, next);
+                a->position[n] = -1;
+            }
+            for (int j = 0; j < n; j++) {
+                token[j] = out->token[(size_t)which[a->slot[j]] * T + ++a->position[j]];
             }
             const real *x = blocks_forward(g, a, token, n);
             linear_forward(a->logits, NULL, x, panels(g, WTE, 0), NULL, n, g->c.C, V);
             for (int j = n - 1; j >= 0; j--) {
-                int r = which[j], t = ++a->position[j], past_prompt = t == s->length[r];
-                size_t at = (size_t)r * T + t;
-                if (past_prompt) {
-                    s->token[at] = draw(a->logits + j * V, a->odds, V, how, &rng[j], &s->logp[at]);
-                    s->length[r]++;
-                }
-                token[j] = s->token[at];
-                if (past_prompt && (token[j] == how->eot || t + 1 == how->T)) {
-                    int last = --n, free_slot = a->slot[j];  // the last row takes its place
-                    which[j] = which[last];
-                    token[j] = token[last];
-                    rng[j] = rng[last];
-                    a->position[j] = a->position[last];
-                    a->slot[j] = a->slot[last];
-                    a->slot[last] = free_slot;
+                int slot = a->slot[j], r = which[slot];
+                if (a->position[j] + 1 < length[r]) { continue; }  // it still reads its prompt
+                size_t at = (size_t)r * T + length[r]++;
+                out->token[at] = draw(a->logits + j * V, a->odds, V, how, &rng[slot],
+                                      &out->logp[at]);
+                if (out->token[at] == how->eot || length[r] == T) {  // the last row moves up
+                    a->slot[j] = a->slot[--n];
+                    a->slot[n] = slot;
+                    a->position[j] = a->position[n];
                 }
             }
         }
     }
     batch_clear(out);
     for (int r = 0; r < n_rows; r++) {
-        int q = r / n_each, n_prompt = prompts->row[q + 1] - prompts->row[q];
-        memcpy(out->logp + out->n_tokens, s->logp + (size_t)r * T, s->length[r] * sizeof(real));
-        batch_add(out, s->token + (size_t)r * T, s->length[r], n_prompt);
+        const int *prompt = prompts->row + r / n_each;
+        memmove(out->logp + out->n_tokens, out->logp + (size_t)r * T, length[r] * sizeof(real));
+        batch_add(out, out->token + (size_t)r * T, length[r], prompt[1] - prompt[0]);
     }
 }
 
