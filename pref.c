@@ -1945,10 +1945,13 @@ enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 enum { NO_BASELINE, LEAVE_ONE_OUT, GROUP_BASELINE, VALUE_BASELINE };
 static const char *const BASELINES[] = {"none", "loo", "group", "value"};
 
-// Set the advantage of every response from the rewards of its group: none r; loo r - mean of the
-// others; group (r - mean) / (std + 1e-8), std with n-1, and 0 if all are equal.
-static void advantages(Batch *b, int baseline) {
+// Set advantages from the rewards r of a group, each less kl log pi/pi_ref at collection: none r;
+// loo r - mean of the others; group (r - mean) / (std + 1e-8), std with n-1; 0 if all are equal.
+static void advantages(Batch *b, int baseline, double kl) {
     int n = b->group;
+    for (int r = 0; r < b->n_rows && kl > 0; r++) {
+        b->reward[r] -= kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
+    }
     for (int r = 0; r < b->n_rows; r++) {
         double A = b->reward[r];
         Moments m = moments(b->reward + r - r % n, n);
@@ -2198,14 +2201,8 @@ static void collect(Run *run, const GPT *from, int n_prompts, int round) {
         gpt_forward(&run->policy, &run->acts, b, b->old_logp, values ? b->old_value : NULL);
     }
     if (run->method->ref || kl > 0) { gpt_forward(&run->ref, &run->acts, b, b->ref_logp, NULL); }
-    if (values) {
-        gae(b, o->gae, kl);
-        return;
-    }
-    for (int r = 0; r < b->n_rows && kl > 0; r++) {  // r - kl log pi/pi_ref, at collection
-        b->reward[r] -= kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
-    }
-    advantages(b, run->baseline);
+    if (values) { gae(b, o->gae, kl); }
+    if (!values) { advantages(b, run->baseline, kl); }
 }
 
 // Copy the rows of the next prompts of data, and what is known of them, to step.

@@ -595,7 +595,7 @@ static void test_advantages(void) {
     for (int r = 0; r < 6; r++) { batch_add(&b, (int[]){0, 60 + r}, 2, 1); }
     memcpy(b.reward, reward, sizeof reward);
     for (int kind = NO_BASELINE; kind <= GROUP_BASELINE; kind++) {
-        advantages(&b, kind);
+        advantages(&b, kind, 0);
         for (int r = 0; r < 6; r++) {
             double expected = kind == NO_BASELINE     ? reward[r]
                               : kind == LEAVE_ONE_OUT ? loo[r]
@@ -717,7 +717,7 @@ static void test_unbiased(void) {
                 b.reward[r] = table_reward(way[r]);
                 p *= exp(first[way[r] / 4] + second[way[r] / 4][way[r] % 4]);
             }
-            advantages(&b, kind);
+            advantages(&b, kind, 0);
             loss_of("reinforce", &b, &o);
             for (int r = 0; r < 2; r++) {
                 table_gradient(logit, way[r] / 4, way[r] % 4, p * (double)b.dlogp[3 * r + 1],
