@@ -892,15 +892,16 @@ static Part part_new(Config c, size_t N, int T, int train) {
     return a;
 }
 
-// All parts. One for training, or with train = 0 a smaller one that cannot go back.
+// All parts. One for training, with train = 0 a smaller one that cannot go back, or the sampler's.
 typedef struct {
     int n_parts, max_rows;  // max_rows: of one part
-    Part part[PARTS];
+    Part *part;
 } Acts;
 
 // Activations for batches of up to n_rows rows of up to T tokens.
 static Acts acts_new(const GPT *g, int n_rows, int T, int train) {
     Acts a = {.n_parts = train ? g->n_parts : PARTS};
+    a.part = alloc(a.n_parts, sizeof(Part), "activations");
     a.max_rows = (n_rows + a.n_parts - 1) / a.n_parts;
     size_t N = (size_t)a.max_rows * T;
     for (int i = 0; i < a.n_parts; i++) { a.part[i] = part_new(g->c, N, T, train); }
@@ -1346,19 +1347,15 @@ typedef struct {
     uint64_t stream;     // row r draws from rng_stream(seed, stream, r)
 } Sampling;
 
-typedef struct {
-    int n_slots, n_lanes;
-    Part *lane;  // each thread's work space
-} Sampler;
-
-// A sampler for models of shape c, that draws up to max_rows rows of up to T tokens.
-static Sampler sampler_new(Config c, int max_rows, int T) {
-    Sampler s = {.n_lanes = min_int(threads(), max_rows)};
-    s.n_slots = min_int(SLOTS, (max_rows + s.n_lanes - 1) / s.n_lanes);
-    s.lane = alloc(s.n_lanes, sizeof(Part), "the sampler");
-    size_t kept = (size_t)s.n_slots * T * c.C + TILE_N;  // weighted_sum reads a little further
-    for (Part *a = s.lane; a < s.lane + s.n_lanes; a++) {
-        *a = part_new(c, s.n_slots, T, 0);
+// A sampler of up to max_rows rows of at most T tokens, for models of shape c: a part for each
+// thread, with a slot for each row it has at a time.
+static Acts sampler_new(Config c, int max_rows, int T) {
+    Acts s = {.n_parts = min_int(threads(), max_rows)};
+    s.max_rows = min_int(SLOTS, (max_rows + s.n_parts - 1) / s.n_parts);
+    s.part = alloc(s.n_parts, sizeof(Part), "the sampler");
+    size_t kept = (size_t)s.max_rows * T * c.C + TILE_N;  // weighted_sum reads a little further
+    for (Part *a = s.part; a < s.part + s.n_parts; a++) {
+        *a = part_new(c, s.max_rows, T, 0);
         for (int l = 0; l < c.L; l++) {
             a->layer[l].keys = alloc(kept, sizeof(real), "the sampler's keys and values");
             a->layer[l].values = alloc(kept, sizeof(real), "the sampler's keys and values");
@@ -1408,21 +1405,21 @@ static int draw(const real *logits, real *odds, int V, const Sampling *how, Rng 
 }
 
 // Extend each row of `prompts` (start token included) to n_each sampled rows, in groups one after
-// the other. Fills `out` (cleared first): its rows, where their responses start, and logp for the
-// tokens sampled. A row ends with how->eot, or where it has how->T tokens. Until all have ended, row
-// r stands at r * T, so out needs room for n_rows * T tokens, and out->row[r + 1] is its length.
-static void rollout(const GPT *g, Sampler *s, const Batch *prompts, int n_each, const Sampling *how,
+// the other. Fills `out`: its rows, where their responses start, and logp of the tokens sampled. It
+// has room for how->T tokens a row: there a row ends, or at how->eot. Until all have ended, row r
+// stands at r * T and its length in out->row[r + 1].
+static void rollout(const GPT *g, Acts *s, const Batch *prompts, int n_each, const Sampling *how,
                     Batch *out) {
     int V = g->c.V, T = how->T, n_rows = prompts->n_rows * n_each, *length = out->row + 1;
     #pragma omp parallel for schedule(static, 1)
-    for (int i = 0; i < s->n_lanes; i++) {
-        Part *a = &s->lane[i];
-        int next = share(n_rows, i, s->n_lanes), end = share(n_rows, i + 1, s->n_lanes), n = 0;
+    for (int i = 0; i < s->n_parts; i++) {
+        Part *a = &s->part[i];
+        int next = share(n_rows, i, s->n_parts), end = share(n_rows, i + 1, s->n_parts), n = 0;
         int which[SLOTS] = {0}, token[SLOTS];  // the row in each slot; what the n under way read
         Rng rng[SLOTS] = {0};
-        for (int j = 0; j < s->n_slots; j++) { a->slot[j] = j; }
+        for (int j = 0; j < s->max_rows; j++) { a->slot[j] = j; }
         while (n > 0 || next < end) {
-            for (; n < s->n_slots && next < end; next++, n++) {  // a row for every free slot
+            for (; n < s->max_rows && next < end; next++, n++) {  // a row for every free slot
                 const int *prompt = prompts->row + next / n_each;
                 length[next] = prompt[1] - prompt[0];
                 memcpy(out->token + (size_t)next * T, prompts->token + prompt[0],
@@ -2140,8 +2137,7 @@ typedef struct {
     Loss loss;                 // the method's
     int baseline;
     GPT policy, ref, rm;       // rm: the reward model, if there is one
-    Acts acts, rm_acts;
-    Sampler sampler;
+    Acts acts, rm_acts, sampler;
     Batch prompts, data;       // the prompts drawn last; a collection
     Batch step;                // what one gradient step reads
     Batch eval;                // fresh samples of the policy, to measure it
@@ -2645,7 +2641,7 @@ static Options options_parse(const char *command, int argc, char **argv) {
 // n continuations of a prompt, as text, an empty line between them.
 static void print_samples(const GPT *g, const Tokenizer *t, const int *prompt, int n_prompt, int n,
                           const Sampling *how) {
-    Sampler s = sampler_new(g->c, n, how->T);
+    Acts s = sampler_new(g->c, n, how->T);
     Batch start = batch_new(1, n_prompt, 1), out = batch_new(n, n * how->T, 1);
     batch_add(&start, prompt, n_prompt, n_prompt);
     rollout(g, &s, &start, n, how, &out);
@@ -2784,7 +2780,7 @@ static void command_bench(const Options *o) {
         batch_add(&b, row, o->T, 1);
         batch_add(&start, row, 1, 1);
     }
-    Sampler s = sampler_new(c, B, o->T);
+    Acts s = sampler_new(c, B, o->T);
     Sampling how = {.T = o->T, .eot = -1, .temperature = 1, .seed = 1};
     for (int sampling = 0; sampling < 2; sampling++) {
         double best = INFINITY, end = seconds() + 3, norm;
@@ -3011,7 +3007,7 @@ static double correlation(const double *x, const double *y, int n) {
 // the reference's responses to the prompts of data, one each, of 512 at most.
 static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *data, const Sampling *how) {
     int n_rows = min_int(512, data->n_rows / 2);
-    Sampler sampler = sampler_new(ref->c, n_rows, how->T);
+    Acts sampler = sampler_new(ref->c, n_rows, how->T);
     Batch prompts = batch_new(n_rows, n_rows * how->T, 1);
     Batch b = batch_new(n_rows, n_rows * how->T, 1);
     for (int row = 0; row < 2 * n_rows; row += 2) {

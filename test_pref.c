@@ -357,7 +357,7 @@ static void test_sampler_logp(void) {
         }
         batch_add(&prompts, row, n, n);
     }
-    Sampler s = sampler_new(g.c, 180, 33);
+    Acts s = sampler_new(g.c, 180, 33);
     Sampling how = {.T = 33, .eot = 3, .temperature = 1, .seed = 9};
     rollout(&g, &s, &prompts, 6, &how, &out);
     Acts a = acts_new(&g, 180, 33, 0);
@@ -387,7 +387,7 @@ static void test_sampler_logp(void) {
 static void test_sampler_frequencies(void) {
     enum { V = 5, ROWS = 20000 };
     GPT g = sharp_gpt((Config){3, V, 1, 2, 8, V});
-    Sampler s = sampler_new(g.c, ROWS, 3);
+    Acts s = sampler_new(g.c, ROWS, 3);
     Batch prompt = batch_new(1, 1, 1), out = batch_new(ROWS, 3 * ROWS, 1),
           exact = batch_new(V * V, 3 * V * V, 1);
     Acts a = acts_new(&g, V * V, 3, 0);
@@ -466,7 +466,7 @@ static void test_threads(void) {
         set_threads(n);
         GPT g = gpt_new((Config){24, 60, 2, 4, 64, 60}, 0, 1);
         gpt_init(&g, 3);
-        Sampler s = sampler_new(g.c, 150, 24);
+        Acts s = sampler_new(g.c, 150, 24);
         Batch start = batch_new(1, 1, 1), out = batch_new(150, 150 * 24, 1);
         Acts a = acts_new(&g, 150, 24, 1);
         batch_add(&start, (int[]){0}, 1, 1);
@@ -814,7 +814,7 @@ static void test_kl_estimate(void) {
         squares += p * h * h;
     }
     batch_add(&prompt, (int[]){1}, 1, 1);
-    Sampler s = sampler_new(c, (int)n, 3);
+    Acts s = sampler_new(c, (int)n, 3);
     Sampling how = {.T = 3, .eot = -1, .temperature = 1, .seed = 3};
     rollout(&g[0], &s, &prompt, (int)n, &how, &b);
     gpt_forward(&g[0], &a, &b, b.logp, NULL);
