@@ -436,11 +436,7 @@ static void multiply_packed(Matrix c, Matrix init, const real *bias, Matrix a, c
                 int m = min_int(M - i, TILE_M), n = min_int(N - j, TILE_N);
                 Matrix ct = from(c, i, j), it = from(init, i, j), at = from(a, i, 0);
                 const real *panel = packed + (size_t)j * K, *bt = bias ? bias + j : NULL;
-                if (n <= LANES) {
-                    multiply_half_tile(ct, it, bt, at, panel, m, n, K);
-                } else {
-                    multiply_tile(ct, it, bt, at, panel, m, n, K);
-                }
+                (n <= LANES ? multiply_half_tile : multiply_tile)(ct, it, bt, at, panel, m, n, K);
             }
         }
     }
@@ -2475,71 +2471,71 @@ static const char NEEDED[] = "needed";  // in place of a default: there is no do
 
 // Every option of every command: how to read it, its limits, its default, its line of help.
 static const struct Option {
-    const char *commands, *name, *value;  // value: NULL for a switch, an int that becomes 1
+    const char *name, *commands, *value;  // value: NULL for a switch, an int that becomes 1
     char kind;  // i: int, d: double, s: string
     size_t at;
     double least, most;
     const char *standard, *help;
 } OPTIONS[] = {
 #define AT(field) offsetof(Options, field)
-    {"sample score pairs rm eval", "-m", "MODEL", 's', AT(model), 0, 0, NEEDED, "the model"},
-    {"eval", "--ref", "MODEL", 's', AT(ref), 0, 0, NEEDED, "the reference it was tuned from"},
-    {"tune", "--method", "NAME", 's', AT(method), 0, 0, NEEDED, "one of those below"},
-    {"tune pairs eval", "--task", "NAME", 's', AT(task), 0, 0, NEEDED, "a task of pref help tune"},
-    {"tune", "-m", "MODEL", 's', AT(model), 0, 0, NULL, "the reference (bandit: made on the spot)"},
-    {"tune eval", "--rm", "FILE", 's', AT(rm), 0, 0, NULL, "stories: the reward model"},
-    {"rm", "--pairs", "FILE", 's', AT(pairs), 0, 0, NEEDED, "preference pairs"},
-    {"tune", "--pairs", "FILE", 's', AT(pairs), 0, 0, NULL, "pairs to learn from, not samples"},
-    {"sft", "--task", "bandit", 's', AT(task), 0, 0, NULL, "train the bandit's reference instead"},
-    {"sft", "-o", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
-    {"pairs rm", "-o", "FILE", 's', AT(out), 0, 0, NEEDED, "where the result goes"},
-    {"tune", "-o", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned model goes"},
-    {"sft sample score pairs rm tune eval info", "--data", "FILE", 's', AT(data), 0, 0,
+    {"-m", "sample score pairs rm eval", "MODEL", 's', AT(model), 0, 0, NEEDED, "the model"},
+    {"--ref", "eval", "MODEL", 's', AT(ref), 0, 0, NEEDED, "the reference it was tuned from"},
+    {"--method", "tune", "NAME", 's', AT(method), 0, 0, NEEDED, "one of those below"},
+    {"--task", "tune pairs eval", "NAME", 's', AT(task), 0, 0, NEEDED, "a task of pref help tune"},
+    {"-m", "tune", "MODEL", 's', AT(model), 0, 0, NULL, "the reference (bandit: made on the spot)"},
+    {"--rm", "tune eval", "FILE", 's', AT(rm), 0, 0, NULL, "stories: the reward model"},
+    {"--pairs", "rm", "FILE", 's', AT(pairs), 0, 0, NEEDED, "preference pairs"},
+    {"--pairs", "tune", "FILE", 's', AT(pairs), 0, 0, NULL, "pairs to learn from, not samples"},
+    {"--task", "sft", "bandit", 's', AT(task), 0, 0, NULL, "train the bandit's reference instead"},
+    {"-o", "sft", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
+    {"-o", "pairs rm", "FILE", 's', AT(out), 0, 0, NEEDED, "where the result goes"},
+    {"-o", "tune", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned model goes"},
+    {"--data", "sft sample score pairs rm tune eval info", "FILE", 's', AT(data), 0, 0,
      "tinystories_tok.bin", "tokenizer and stories"},
-    {"sft", "--steps", "N", 'i', AT(steps), 1, 1e9, "4000", "gradient steps"},
-    {"sft", "--batch", "B", 'i', AT(batch), 1, 65536, "16", "stories a step"},
-    {"sft", "--lr", "X", 'd', AT(lr), 1e-12, 1e6, "0.008", "highest learning rate"},
-    {"rm", "--steps", "N", 'i', AT(steps), 1, 1e8, "300", "gradient steps"},
-    {"rm", "--batch", "B", 'i', AT(batch), 1, 65536, "32", "pairs a step"},
-    {"rm", "--lr", "X", 'd', AT(lr), 1e-12, 1e6, "0.003", "learning rate"},
-    {"pairs", "-n", "N", 'i', AT(n), 1, 1e7, "2000", "number of pairs"},
-    {"pairs", "--label-noise", "X", 'd', AT(label_noise), 0, 1e6, "0", "labels' temperature"},
-    {"eval", "-n", "N", 'i', AT(n), 2, 1e5, "256", "number of prompts"},
-    {"eval", "--count", "W,W", 's', AT(count), 0, 0, NULL, "the share of each of these words"},
-    {"tune", "--steps", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps (1000; stories 80)"},
-    {"tune", "--queries", "N", 'i', AT(queries), 1, 1e9, NULL, "or: responses in all"},
-    {"tune", "--batch", "N", 'i', AT(batch), 1, 65536, NULL, "prompts (10; stories 8, pairs 32)"},
-    {"tune", "-n", "N", 'i', AT(n), 1, 1024, NULL, "responses to each (10; stories 8, pairs 2)"},
-    {"tune", "--collect", "N", 'i', AT(collect), 1, 1e8, NULL, "prompts a collection (--batch)"},
-    {"tune", "--reuse", "T", 'i', AT(reuse), 1, 1e6, NULL, "passes over each (10; stories 2)"},
-    {"tune", "--lr", "X", 'd', AT(lr), 1e-12, 1e6, NULL, "learning rate (the method's, see below)"},
-    {"tune", "--beta", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "temperature: dpo (0.1), rwr (1)"},
-    {"tune", "--tau", "X", 'd', AT(tau), 1e-6, 1e6, "0.05", "ipo: margins are pulled to 1/(2 tau)"},
-    {"tune", "--kl", "X", 'd', AT(kl), 0, 1e6, "0", "subtract X log(pi/pi_ref) from rewards"},
-    {"tune", "--clip", "X", 'd', AT(clip), 1e-6, 1e6, "0.2", "ppo: ratios are clipped to 1 +- X"},
-    {"tune", "--baseline", "NAME", 's', AT(baseline), 0, 0, "group", "none, loo, group, value"},
-    {"tune", "--gae", "X", 'd', AT(gae), 0, 1, "0.95", "lambda, with --baseline value"},
-    {"tune", "--neg", "X", 'd', AT(neg), 0, 1e6, "1", "multiply all weights that push tokens down"},
-    {"tune", "--ipo-mean", NULL, 'i', AT(ipo_mean), 0, 1, NULL, "ipo: average over tokens"},
-    {"tune sft", "--len", "N", 'i', AT(len), 1, 1000, "9", "bandit: tokens in a response"},
-    {"tune", "--eval-every", "N", 'i', AT(eval_every), 1, 1e9, NULL, "steps between rows"},
-    {"tune", "--hist", "FILE", 's', AT(hist), 0, 0, NULL, "write shares of tokens or lengths"},
-    {"sft", "-L", "N", 'i', AT(L), 1, 1000, "2", "layers"},
-    {"bench", "-L", "N", 'i', AT(L), 1, 1000, "4", "layers"},
-    {"sft bench", "-H", "N", 'i', AT(NH), 1, 1000, "4", "attention heads"},
-    {"sft bench", "-C", "N", 'i', AT(C), 1, 65536, "128", "channels"},
-    {"bench", "-V", "N", 'i', AT(V), 2, 65536, "512", "vocabulary"},
-    {"bench", "-B", "N", 'i', AT(batch), 1, 65536, "32", "rows in a batch"},
-    {"sft bench", "-T", "N", 'i', AT(T), 2, 65536, "128", "context: most tokens in a row"},
-    {"sample", "-p", "TEXT", 's', AT(prompt), 0, 0, "", "the text to continue"},
-    {"sample", "-n", "N", 'i', AT(n), 1, 65536, "3", "number of samples"},
-    {"sample", "--temp", "X", 'd', AT(temperature), 0, 1000, "1", "temperature; 0: greedy"},
-    {"sample", "--top-k", "N", 'i', AT(top_k), 0, 65536, "0", "draw from the N likeliest; 0: all"},
-    {"sample", "--max-len", "N", 'i', AT(max_len), 1, 65536, "65536", "most tokens to add"},
-    {"score", "--text", "TEXT", 's', AT(text), 0, 0, NULL, "score this, after the start token"},
-    {"score", "--ids", "FILE", 's', AT(ids), 0, 0, NULL, "score rows of token ids, one a line"},
-    {"sft sample tune pairs rm eval", "--seed", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
-    {"sft tune kl rm eval", "--log", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
+    {"--steps", "sft", "N", 'i', AT(steps), 1, 1e9, "4000", "gradient steps"},
+    {"--batch", "sft", "B", 'i', AT(batch), 1, 65536, "16", "stories a step"},
+    {"--lr", "sft", "X", 'd', AT(lr), 1e-12, 1e6, "0.008", "highest learning rate"},
+    {"--steps", "rm", "N", 'i', AT(steps), 1, 1e8, "300", "gradient steps"},
+    {"--batch", "rm", "B", 'i', AT(batch), 1, 65536, "32", "pairs a step"},
+    {"--lr", "rm", "X", 'd', AT(lr), 1e-12, 1e6, "0.003", "learning rate"},
+    {"-n", "pairs", "N", 'i', AT(n), 1, 1e7, "2000", "number of pairs"},
+    {"--label-noise", "pairs", "X", 'd', AT(label_noise), 0, 1e6, "0", "labels' temperature"},
+    {"-n", "eval", "N", 'i', AT(n), 2, 1e5, "256", "number of prompts"},
+    {"--count", "eval", "W,W", 's', AT(count), 0, 0, NULL, "the share of each of these words"},
+    {"--steps", "tune", "N", 'i', AT(steps), 1, 1e8, NULL, "gradient steps (1000; stories 80)"},
+    {"--queries", "tune", "N", 'i', AT(queries), 1, 1e9, NULL, "or: responses in all"},
+    {"--batch", "tune", "N", 'i', AT(batch), 1, 65536, NULL, "prompts (10; stories 8, pairs 32)"},
+    {"-n", "tune", "N", 'i', AT(n), 1, 1024, NULL, "responses to each (10; stories 8, pairs 2)"},
+    {"--collect", "tune", "N", 'i', AT(collect), 1, 1e8, NULL, "prompts a collection (--batch)"},
+    {"--reuse", "tune", "T", 'i', AT(reuse), 1, 1e6, NULL, "passes over each (10; stories 2)"},
+    {"--lr", "tune", "X", 'd', AT(lr), 1e-12, 1e6, NULL, "learning rate (the method's, see below)"},
+    {"--beta", "tune", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "temperature: dpo (0.1), rwr (1)"},
+    {"--tau", "tune", "X", 'd', AT(tau), 1e-6, 1e6, "0.05", "ipo: margins are pulled to 1/(2 tau)"},
+    {"--kl", "tune", "X", 'd', AT(kl), 0, 1e6, "0", "subtract X log(pi/pi_ref) from rewards"},
+    {"--clip", "tune", "X", 'd', AT(clip), 1e-6, 1e6, "0.2", "ppo: ratios are clipped to 1 +- X"},
+    {"--baseline", "tune", "NAME", 's', AT(baseline), 0, 0, "group", "none, loo, group, value"},
+    {"--gae", "tune", "X", 'd', AT(gae), 0, 1, "0.95", "lambda, with --baseline value"},
+    {"--neg", "tune", "X", 'd', AT(neg), 0, 1e6, "1", "multiply all weights that push tokens down"},
+    {"--ipo-mean", "tune", NULL, 'i', AT(ipo_mean), 0, 1, NULL, "ipo: average over tokens"},
+    {"--len", "tune sft", "N", 'i', AT(len), 1, 1000, "9", "bandit: tokens in a response"},
+    {"--eval-every", "tune", "N", 'i', AT(eval_every), 1, 1e9, NULL, "steps between rows"},
+    {"--hist", "tune", "FILE", 's', AT(hist), 0, 0, NULL, "write shares of tokens or lengths"},
+    {"-L", "sft", "N", 'i', AT(L), 1, 1000, "2", "layers"},
+    {"-L", "bench", "N", 'i', AT(L), 1, 1000, "4", "layers"},
+    {"-H", "sft bench", "N", 'i', AT(NH), 1, 1000, "4", "attention heads"},
+    {"-C", "sft bench", "N", 'i', AT(C), 1, 65536, "128", "channels"},
+    {"-V", "bench", "N", 'i', AT(V), 2, 65536, "512", "vocabulary"},
+    {"-B", "bench", "N", 'i', AT(batch), 1, 65536, "32", "rows in a batch"},
+    {"-T", "sft bench", "N", 'i', AT(T), 2, 65536, "128", "context: most tokens in a row"},
+    {"-p", "sample", "TEXT", 's', AT(prompt), 0, 0, "", "the text to continue"},
+    {"-n", "sample", "N", 'i', AT(n), 1, 65536, "3", "number of samples"},
+    {"--temp", "sample", "X", 'd', AT(temperature), 0, 1000, "1", "temperature; 0: greedy"},
+    {"--top-k", "sample", "N", 'i', AT(top_k), 0, 65536, "0", "draw from the N likeliest; 0: all"},
+    {"--max-len", "sample", "N", 'i', AT(max_len), 1, 65536, "65536", "most tokens to add"},
+    {"--text", "score", "TEXT", 's', AT(text), 0, 0, NULL, "score this, after the start token"},
+    {"--ids", "score", "FILE", 's', AT(ids), 0, 0, NULL, "score rows of token ids, one a line"},
+    {"--seed", "sft sample tune pairs rm eval", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
+    {"--log", "sft tune kl rm eval", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
 #undef AT
 };
 enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
@@ -2555,6 +2551,11 @@ static int has_any(const char *text, const char *words) {
         }
     }
     return 0;
+}
+
+// A usage error, if something is wrong.
+static void refuse(int wrong, const char *why) {
+    if (wrong) { stop(2, "%s", why); }
 }
 
 // Number of single-letter edits between two words (Levenshtein), of at most 31 letters each.
@@ -2604,14 +2605,12 @@ static void option_set(Options *o, const struct Option *p, const char *text) {
 // The options of a command, defaults first. Errors (status 2): what the table does not allow.
 static Options options_parse(const char *command, int argc, char **argv) {
     Options o = {0};
-    const char *names[N_OPTIONS];
-    const struct Option *own[N_OPTIONS], *p;
+    struct Option own[N_OPTIONS], *p;
     int n = 0;
-    for (p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
-        if (!has_any(p->commands, command)) { continue; }
-        if (p->standard) { option_set(&o, p, p->standard); }
-        names[n] = p->name;
-        own[n++] = p;
+    for (int i = 0; i < N_OPTIONS; i++) {
+        if (!has_any(OPTIONS[i].commands, command)) { continue; }
+        own[n++] = OPTIONS[i];
+        if (OPTIONS[i].standard) { option_set(&o, &OPTIONS[i], OPTIONS[i].standard); }
     }
     for (int a = 0; a < argc; a++) {
         if (argv[a][0] != '-' || !strcmp(argv[a], "-")) {
@@ -2622,15 +2621,14 @@ static Options options_parse(const char *command, int argc, char **argv) {
         } else if (n == 0) {
             stop(2, "%s takes no options, but was given %s", command, argv[a]);
         } else {
-            p = own[find("option", argv[a], names, (size_t)n, sizeof *names)];
+            p = own + find("option", argv[a], own, n, sizeof *own);
             if (p->value && a + 1 == argc) {
                 stop(2, "%s: expected a value (%s) after it", argv[a], p->value);
             }
             option_set(&o, p, p->value ? argv[++a] : "1");
         }
     }
-    for (int i = 0; i < n; i++) {
-        p = own[i];
+    for (p = own; p < own + n; p++) {
         if (p->standard == NEEDED && *(const char **)((char *)&o + p->at) == NEEDED) {
             stop(2, "%s %s is needed; see pref help %s", p->name, p->value, command);
         }
@@ -2664,10 +2662,8 @@ static Config shape(const Options *o, int V) {
 
 // The reference policies: the bandit's, or a model of stories from random weights.
 static void command_sft(const Options *o) {
-    if (o->task && strcmp(o->task, "bandit")) {
-        stop(2, "--task %s: sft knows stories and 'bandit'", o->task);
-    }
-    if (o->task && o->log) { stop(2, "--log goes with stories, not with --task bandit"); }
+    refuse(o->task && strcmp(o->task, "bandit"), "--task: sft knows stories and 'bandit'");
+    refuse(o->task && o->log, "--log goes with stories, not with --task bandit");
     output_check(o->out);
     if (o->task) {
         GPT bandit = bandit_reference(o->len, o->seed);
@@ -2737,7 +2733,7 @@ static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
 
 // Score a text, or rows of token ids: what another implementation can be compared with.
 static void command_score(const Options *o) {
-    if (!o->text == !o->ids) { stop(2, "score needs one of --text and --ids"); }
+    refuse(!o->text == !o->ids, "score needs one of --text and --ids");
     Tokenizer t = {0};
     GPT g = o->text ? load_with_tokenizer(o, &t) : gpt_load(o->model, 0, 0);
     Acts a = acts_new(&g, 1, g.c.maxT, 0);
@@ -2828,11 +2824,6 @@ static void print_before_after(Run *run) {
             putchar('\n');
         }
     }
-}
-
-// A usage error, if something is wrong.
-static void refuse(int wrong, const char *why) {
-    if (wrong) { stop(2, "%s", why); }
 }
 
 // Defaults that depend on the method, the task or each other; what cannot go together is an error.
