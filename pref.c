@@ -1489,18 +1489,15 @@ static void fit_vocabulary(const char *path, Config c, const char *data, const T
     }
 }
 
-// The world of a model of shape c, which o->model names; its stories are those of o->data. The
-// commonest length is that of the training stories' responses, each length counted with the four
-// on either side. Error: the model does not fit the task.
+// The world of a model of shape c, which o->model names, with the stories of o->data. To find the
+// commonest length, each counts with four on either side. Error: the model does not fit the task.
 static World world_new(const Task *task, const Options *o, Config c) {
     World w = {.task = task, .T = c.maxT, .longest = c.maxT - MAX_PROMPT, .mode = 1};
-    if (is_bandit(&w)) {
-        if (c.V != BANDIT_TOKENS || c.maxT != o->len + 1) {
-            stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d",
-                 o->model, c.V, c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
-        }
-        return w;
+    if (is_bandit(&w) && (c.V != BANDIT_TOKENS || c.maxT != o->len + 1)) {
+        stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d", o->model,
+             c.V, c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
     }
+    if (is_bandit(&w)) { return w; }
     if (w.longest < 2) { stop(1, "a context of %d tokens has no room for stories", w.T); }
     stories_load(o->data, &w.t, &w.train, &w.val);
     fit_vocabulary(o->model, c, o->data, &w.t);
@@ -1548,8 +1545,7 @@ static void bandit_data(double p[BANDIT_TOKENS]) {
 // The truth: the reward, in [0, 1], of row r's response. A story's that was cut (no end-of-text) or
 // has more than w->longest tokens earns 0.
 static double truth(const World *w, const Batch *b, int r) {
-    const int *token = b->token + b->start[r];
-    int n = b->row[r + 1] - b->start[r];
+    const int *token = b->token + b->start[r], n = b->row[r + 1] - b->start[r];
     double total = 0;
     if (is_bandit(w)) {
         for (int i = 0; i < n; i++) { total += exp(-pow((token[i] - w->task->peak) / 10, 2)); }
