@@ -2113,8 +2113,7 @@ static GPT bandit_reference(int len, int seed) {
     double p[BANDIT_TOKENS], norm;
     bandit_data(p);
     for (int step = 1; step <= STEPS; step++) {
-        batch_clear(&b);
-        for (int i = 0; i < ROWS; i++) { batch_add_bandit(&b, p, len, &r); }
+        for (batch_clear(&b); b.n_rows < ROWS;) { batch_add_bandit(&b, p, len, &r); }
         learn(&g, &a, &b, "the reference", loss_tokens, &(Options){0}, 3e-3, 0, step, &norm);
         progress("training the reference, step %d of %d", step, STEPS);
     }
@@ -2195,8 +2194,7 @@ static void collect(Run *run, const GPT *from, int n_prompts, int round) {
 
 // Copy the rows of the next prompts of data, and what is known of them, to step.
 static void gather(Run *run, Deck *deck) {
-    const Batch *from = &run->data;
-    Batch *to = &run->step;
+    Batch *from = &run->data, *to = &run->step;
     const real *known[] = {from->ref_logp, from->old_logp, from->advantage, from->old_value,
                            from->returns};
     real *copy[] = {to->ref_logp, to->old_logp, to->advantage, to->old_value, to->returns};
@@ -2204,10 +2202,8 @@ static void gather(Run *run, Deck *deck) {
     for (int i = 0; i < run->o->batch; i++) {
         int first = deal(deck) * to->group;
         for (int r = first; r < first + to->group; r++) {
-            int at = from->row[r], n = from->row[r + 1] - at;
-            for (int k = 0; k < 5; k++) {
-                memcpy(copy[k] + to->n_tokens, known[k] + at, (size_t)n * sizeof(real));
-            }
+            int at = from->row[r], n = from->row[r + 1] - at, end = to->n_tokens;
+            for (int k = 0; k < 5; k++) { memcpy(copy[k] + end, known[k] + at, n * sizeof(real)); }
             to->reward[to->n_rows] = from->reward[r];
             batch_add(to, from->token + at, n, from->start[r] - at);
         }
@@ -2246,14 +2242,13 @@ enum { GOLD, PROXY, KL, ENTROPY, DISTINCT, LENGTH, N_MEASURES };
 
 // Of row r, whose logp and ref_logp, and with a reward model reward, are set.
 static double measure(const Run *run, const Batch *b, int r, int what) {
-    int n = b->row[r + 1] - b->start[r];
     switch (what) {
     case GOLD: return truth(&run->world, b, r);
     case PROXY: return run->rm.params ? b->reward[r] : NAN;  // NAN: an empty field
     case KL: return logratio(b, r);
     case ENTROPY: return -response_sum(b, b->logp, r);
     case DISTINCT: return is_new(b, r);
-    default: return n;
+    default: return b->row[r + 1] - b->start[r];
     }
 }
 
