@@ -1457,17 +1457,16 @@ enum { BANDIT_TOKENS = 100, MAX_PROMPT = 25 };  // of a story's prompt, start to
 
 typedef struct {
     const char *name, *help;
-    enum { BANDIT, SHORTEST, TYPICAL } kind;
-    double peak;  // bandit: the token that earns most
-    int skewed;   // its pairs are mostly of long responses
+    enum { BANDIT, SHORTEST, SKEWED, TYPICAL } kind;  // skewed: its pairs are mostly long
+    double peak;                                      // bandit: the token that earns most
 } Task;
 
 static const Task TASKS[] = {
-    {"r1", "bandit: mean of exp(-((token-70)/10)^2), far from the reference's mass", BANDIT, 70, 0},
-    {"r2", "bandit: the same around token 20, where the reference has its mass", BANDIT, 20, 0},
-    {"min", "stories: 1 - (l-1)/102 for l tokens, far from the reference", SHORTEST, 0, 0},
-    {"mode", "stories: exp(-((l-m)/10)^2), m the commonest length", TYPICAL, 0, 0},
-    {"skew", "stories: as min, but the pairs are mostly of long responses", SHORTEST, 0, 1},
+    {"r1", "bandit: mean of exp(-((token-70)/10)^2), far from the reference's mass", BANDIT, 70},
+    {"r2", "bandit: the same around token 20, where the reference has its mass", BANDIT, 20},
+    {"min", "stories: 1 - (l-1)/102 for l tokens, far from the reference", SHORTEST, 0},
+    {"mode", "stories: exp(-((l-m)/10)^2), m the commonest length", TYPICAL, 0},
+    {"skew", "stories: as min, but the pairs are mostly of long responses", SKEWED, 0},
 };
 enum { N_TASKS = sizeof TASKS / sizeof *TASKS };
 
@@ -1552,8 +1551,8 @@ static double truth(const World *w, const Batch *b, int r) {
         return total / n;
     }
     if (token[n - 1] != w->t.eot || n > w->longest) { return 0; }
-    return w->task->kind == SHORTEST ? 1 - (n - 1) / (w->longest - 1.0)
-                                     : exp(-pow((n - w->mode) / 10.0, 2));
+    return w->task->kind == TYPICAL ? exp(-pow((n - w->mode) / 10.0, 2))
+                                    : 1 - (n - 1) / (w->longest - 1.0);
 }
 
 // The true reward of every row.
@@ -2917,7 +2916,7 @@ static int draw_pair(const World *w, const Batch *b, int first, int end, Rng *r,
     text[0] = text[1] = NULL;
     for (int i = first; i < end && pair->n_rows < 2 && utf8_valid(prompt); i++) {
         int n = b->row[i + 1] - b->start[i], k = pair->n_rows;
-        double keep = w->task->skewed ? exp((n - w->longest) / 15.0) : 1;
+        double keep = w->task->kind == SKEWED ? exp((n - w->longest) / 15.0) : 1;
         if (rng_uniform(r) >= keep || b->token[b->row[i + 1] - 1] != w->t.eot) { continue; }
         free(text[k]);
         text[k] = tokens_text(&w->t, b->token + b->start[i], n);
@@ -2933,7 +2932,7 @@ static void command_pairs(const Options *o) {
     enum { ROUND = 64 };  // prompts at a time
     Run run = story_run(o);
     const World *w = &run.world;
-    int each = w->task->skewed ? 32 : 4, n_rows = ROUND * each, written = 0, fruitless = 0;
+    int each = w->task->kind == SKEWED ? 32 : 4, n_rows = ROUND * each, written = 0, fruitless = 0;
     run.sampler = sampler_new(run.policy.c, n_rows, w->T);
     run.prompts = batch_new(ROUND, ROUND * MAX_PROMPT, 1);
     Batch b = batch_new(n_rows, n_rows * w->T, each), pair = batch_new(2, 2 * w->T, 2);
