@@ -436,7 +436,11 @@ static void multiply_packed(Matrix c, Matrix init, const real *bias, Matrix a, c
                 int m = min_int(M - i, TILE_M), n = min_int(N - j, TILE_N);
                 Matrix ct = from(c, i, j), it = from(init, i, j), at = from(a, i, 0);
                 const real *panel = packed + (size_t)j * K, *bt = bias ? bias + j : NULL;
-                (n <= LANES ? multiply_half_tile : multiply_tile)(ct, it, bt, at, panel, m, n, K);
+                if (n <= LANES) {
+                    multiply_half_tile(ct, it, bt, at, panel, m, n, K);
+                } else {
+                    multiply_tile(ct, it, bt, at, panel, m, n, K);
+                }
             }
         }
     }
@@ -1687,7 +1691,7 @@ static Batch pairs_read(const World *w, const char *path) {
     int lines = 0;
     while (getline(&text, &room, in.f) >= 0) { lines += text[strspn(text, " \t\r\n")] != 0; }
     if (lines == 0) { stop(1, "%s: holds no pairs", path); }
-    double most = fmin(2.0 * lines * w->T, 2 * (double)in.size);  // a token has a byte at least
+    double most = fmin(2.0 * lines * w->T, 2 * (double)in.size);  // JSON is longer
     if (most > INT_MAX) { stop(1, "%s: %d pairs are too many", path, lines); }
     Batch b = batch_new(2 * lines, (int)most, 2);
     b.score = alloc(2 * (size_t)lines, sizeof *b.score, "scores");
@@ -1992,7 +1996,8 @@ static void make_pairs(Batch *b) {
 
 // ==== 10  The training loop ======================================================================
 
-// The loss of b->logp and b->value; writes dlogp and dvalue. --neg scales what pushes tokens down.
+// The loss of b->logp and b->value; writes dlogp and dvalue. --neg scales what pushes tokens down
+// (tune's option: elsewhere it is 0, where nothing is pushed down).
 static double weigh(Batch *b, Loss loss, const Options *o) {
     memset(b->dlogp, 0, (size_t)b->n_tokens * sizeof(real));
     memset(b->dvalue, 0, (size_t)b->n_tokens * sizeof(real));
@@ -2063,7 +2068,7 @@ static double lessons_loss(const GPT *g, Acts *a, Batch *b, Loss loss, const Les
 static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const Lessons *held,
                 const Options *o) {
     int T = g->c.maxT, group = from->docs ? 1 : 2, n_rows = o->batch * group, since = 0;
-    int every = o->steps / 10 ? o->steps / 10 : 1;
+    int every = (o->steps + 9) / 10;
     Acts a = acts_new(g, n_rows, T, 1);
     Batch b = batch_new(n_rows, n_rows * T, group);
     Deck deck = deck_new(from->end, o->seed, 'e');
@@ -2124,7 +2129,7 @@ typedef struct {
     const Options *o;
     World world;
     const Method *method;
-    Loss loss;                 // the method's
+    Loss loss;                 // the method's, or PPO's with a value head
     int baseline;
     GPT policy, ref, rm;       // rm: the reward model, if there is one
     Acts acts, rm_acts, sampler;
@@ -2327,7 +2332,8 @@ static void make_probe(Run *run) {
 }
 
 // The most that imitation of fixed data can earn: the true reward of the responses, weighted as the
-// method weights them. Read off dlogp, which for these methods does not depend on the policy.
+// method weights them (NAN: it weights none). Read off dlogp, which for these methods does not
+// depend on the policy.
 static double imitation_bound(Run *run) {
     Batch *b = &run->data;
     double weights = 0, total = 0;
@@ -2375,9 +2381,9 @@ static void train(Run *run) {
             collect(run, from, n_prompts, (int)round++);
             deck_restart(&deck, n_prompts);
             left = from ? (long long)n_prompts * o->reuse / o->batch : o->steps;
-            if (n_prompts == all && !strcmp(run->method->negative, "no")) {
-                printf("imitating these samples perfectly would earn %.4f\n", imitation_bound(run));
-            }
+            int imitates = n_prompts == all && !strcmp(run->method->negative, "no");
+            double bound = imitates ? imitation_bound(run) : NAN;
+            if (bound >= 0) { printf("imitating these samples perfectly would earn %.4f\n", bound); }
         }
         gather(run, &deck);
         gradient_step(run);

@@ -1309,8 +1309,7 @@ static void test_commands(void) {
     fails(1, "vocabulary of 20", "sample -m %s", other);
 }
 
-// Run a program with these words and compare a CSV with another but for its last column, the
-// seconds.
+// Compare a CSV with another but for its last column, the seconds.
 static void same_log(const char *a, const char *b, const char *what) {
     char *x, *y;
     slurp(in_scratch(a), &x);

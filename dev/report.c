@@ -1083,11 +1083,12 @@ static void claim_l6(void) {
         }
         say("\n");
     }
-    say("    %-12s", "mean");  // over seeds in which every method has animals
+    say("    %-12s", "mean");
     for (int k = 0; k < 3; k++) {
         say("%-*s", k < 2 ? 24 : 0, stat(all[k]).n ? show(all[k], 3) : "not known");
     }
-    say("\n");
+    say("\n    (the mean is over seeds in which all five still write animals: %d, %d and %d)\n",
+        stat(all[0]).n, stat(all[1]).n, stat(all[2]).n);
     const char *classic[] = {"dpo", "ipo", "pref-ft", "rwr"};
     for (int m = 0; m < 4; m++) {
         Seeds s = drift(text("pairs_%s_mode", classic[m]), &animals);
