@@ -2382,8 +2382,8 @@ static void train(Run *run) {
             deck_restart(&deck, n_prompts);
             left = from ? (long long)n_prompts * o->reuse / o->batch : o->steps;
             int imitates = n_prompts == all && !strcmp(run->method->negative, "no");
-            double bound = imitates ? imitation_bound(run) : NAN;
-            if (bound >= 0) { printf("imitating these samples perfectly would earn %.4f\n", bound); }
+            double best = imitates ? imitation_bound(run) : NAN;
+            if (best >= 0) { printf("imitating these samples perfectly would earn %.4f\n", best); }
         }
         gather(run, &deck);
         gradient_step(run);
