@@ -1013,7 +1013,7 @@ static void claim_l5(void) {
         need(h, mean(h) <= -MARGIN && mean(proxy) >= 0);
         for (int k = 1; k <= 3; k++) {
             const char *run = text("on_%s_mode_steps160_noisy%d", name, k);
-            curve(run, "kl", "gold_reward", text("true reward, model %d", k), BLUE, '-');
+            curve(run, "kl", "gold_reward", text("true, model %d", k), BLUE, '-');
             curve(run, "kl", "proxy_reward", text("proxy, model %d", k), ORANGE, ':');
         }
         plot(text("%s on mode, poor reward models", name), "KL to the reference, nats", "reward",
