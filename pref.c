@@ -2554,8 +2554,9 @@ static void refuse(int wrong, const char *why) {
     if (wrong) { stop(2, "%s", why); }
 }
 
-// Number of single-letter edits between two words (Levenshtein), of at most 31 letters each.
-static int edits(const char *a, const char *b) {
+// How unlike two words of at most 31 letters are: twice the number of single-letter edits between
+// them (Levenshtein), and one more if they begin differently, as slips seldom do.
+static int unlike(const char *a, const char *b) {
     int row[32], n = min_int((int)strlen(b), 31);
     for (int j = 0; j <= n; j++) { row[j] = j; }
     for (int i = 0; a[i] && i < 31; i++) {
@@ -2567,7 +2568,7 @@ static int edits(const char *a, const char *b) {
             row[j] = min_int(replaced, 1 + min_int(row[j], row[j - 1]));
         }
     }
-    return row[n];
+    return 2 * row[n] + (a[0] != b[0]);
 }
 
 // Index of `word` in a table whose rows begin with a name; a usage error names the nearest one.
@@ -2576,7 +2577,7 @@ static int find(const char *what, const char *word, const void *table, size_t n,
     for (size_t i = 0; i < n; i++) {
         const char *name = *(const char *const *)((const char *)table + i * row_size);
         if (!strcmp(name, word)) { return (int)i; }
-        if (!nearest || edits(word, name) < edits(word, nearest)) { nearest = name; }
+        if (!nearest || unlike(word, name) < unlike(word, nearest)) { nearest = name; }
     }
     stop(2, "unknown %s '%s'; the nearest is '%s'", what, word, nearest);
 }
@@ -3184,7 +3185,7 @@ static void command_info(const Options *o) {
             Corpus c = corpus_read(&in, &t, names[i]);
             printf("  %d %s in %d stories\n", c.doc[c.n_docs], names[i], c.n_docs);
         }
-    } else if ((magic & 0xff) == '{') {
+    } else if (memchr("{ \t\r\n", magic & 0xff, 5)) {
         World w = {.T = 1 << 16, .t = tokenizer_load(o->data)};
         Batch b = pairs_read(&w, o->file);
         printf("%s: %d preference pairs, %.1f tokens a row\n", o->file, b.n_rows / 2,
