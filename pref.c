@@ -1457,7 +1457,9 @@ static void rollout(const GPT *g, Acts *s, const Batch *prompts, int n_each, con
 
 // ==== 8  Tasks and rewards =======================================================================
 
-enum { BANDIT_TOKENS = 100, MAX_PROMPT = 25 };  // of a story's prompt, start token included
+// Tokens of the bandit's vocabulary, and of its response by default; the most in a story's prompt,
+// start token included.
+enum { BANDIT_TOKENS = 100, BANDIT_LEN = 9, MAX_PROMPT = 25 };
 
 typedef struct {
     const char *name, *help;
@@ -2513,7 +2515,7 @@ static const struct Option {
     {"--gae", "tune", "X", 'd', AT(gae), 0, 1, "0.95", "lambda, with --baseline value"},
     {"--neg", "tune", "X", 'd', AT(neg), 0, 1e6, "1", "multiply all weights that push tokens down"},
     {"--ipo-mean", "tune", NULL, 'i', AT(ipo_mean), 0, 1, NULL, "ipo: average over tokens"},
-    {"--len", "tune sft", "N", 'i', AT(len), 1, 1000, "9", "bandit: tokens in a response"},
+    {"--len", "tune sft", "N", 'i', AT(len), 1, 1000, NULL, "bandit: tokens in a response (9)"},
     {"--eval-every", "tune", "N", 'i', AT(eval_every), 1, 1e9, NULL, "steps between rows"},
     {"--hist", "tune", "FILE", 's', AT(hist), 0, 0, NULL, "write shares of tokens or lengths"},
     {"-L", "sft", "N", 'i', AT(L), 1, 1000, "2", "layers"},
@@ -2661,9 +2663,10 @@ static Config shape(const Options *o, int V) {
 static void command_sft(const Options *o) {
     refuse(o->task && strcmp(o->task, "bandit"), "--task: sft knows stories and 'bandit'");
     refuse(o->task && o->log, "--log goes with stories, not with --task bandit");
+    refuse(!o->task && o->len, "--len goes with --task bandit, not with stories");
     output_check(o->out);
     if (o->task) {
-        GPT bandit = bandit_reference(o->len, o->seed);
+        GPT bandit = bandit_reference(o->len ? o->len : BANDIT_LEN, o->seed);
         gpt_save(&bandit, o->out);
         return;
     }
@@ -2826,6 +2829,7 @@ static void print_before_after(Run *run) {
 // Defaults that depend on the method, the task or each other; what cannot go together is an error.
 static void settle(Options *o, const Method *method, int bandit, int baseline) {
     refuse(bandit && (o->pairs || o->rm), "--pairs and --rm are for stories, not bandits");
+    refuse(!bandit && o->len, "--len is for bandits, not stories");
     refuse(!bandit && !o->rm && !o->pairs, "stories need a reward model, --rm FILE, or --pairs");
     refuse(baseline == VALUE_BASELINE && method->loss != loss_ppo,
            "--baseline value is for --method ppo");
@@ -2836,6 +2840,7 @@ static void settle(Options *o, const Method *method, int bandit, int baseline) {
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
     o->n = o->n ? o->n : bandit ? 10 : o->pairs ? 2 : 8;
     o->reuse = o->reuse ? o->reuse : bandit ? 10 : 2;
+    o->len = o->len ? o->len : BANDIT_LEN;
     o->beta = o->beta > 0 ? o->beta : method->beta;
     o->collect = o->collect ? o->collect : o->batch;
     if (o->queries) {

@@ -1450,6 +1450,7 @@ static void test_story_tuning(void) {
     fails(2, "-m MODEL is needed", "tune --method dpo --task min --rm %s", rm);
     fails(2, "-n counts", "tune --method dpo --task min -m %s --pairs %s -n 4", m, f);
     fails(2, "not bandits", "tune --method dpo --task r1 --rm %s", rm);
+    fails(2, "--len is for", "tune --method dpo --task min -m %s --rm %s --len 9", m, rm);
     fails(2, "--baseline value is for", "tune --method dpo --baseline value --task r1");
     fails(1, "no reward model", "tune --method dpo --task min -m %s --rm %s", m, m);
     const struct { const char *line, *says; } wrong[] = {
@@ -1485,6 +1486,7 @@ static void test_tune_errors(void) {
     fails(2, "--method NAME is needed", "tune --task r1");
     fails(2, "--task NAME is needed", "tune --method dpo");
     fails(2, "nearest is 'dpo'", "tune --method dpp --task r1");
+    fails(2, "nearest is 'dpo'", "tune --method dop --task r1");  // two edits, as far as bon
     fails(2, "nearest is 'r1'", "tune --method dpo --task r");
     fails(2, "nearest is 'group'", "%s --baseline grup", tune);
     fails(2, "--beta 0", "%s --beta 0", tune);
@@ -1504,6 +1506,7 @@ static void test_tune_errors(void) {
           "tune --method ipo --task r1 --len 2 -m %s --lr 1e6 --steps 9", ref);
     }
     fails(2, "knows stories", "sft --task r1");
+    fails(2, "--len goes with", "sft --len 3");
     fails(2, "too large", "bench -B 65536 -T 65536");
     fails(1, "too large", "%s --len 2 -m %s --queries 1000000000", tune, ref);
     works("help tune");
