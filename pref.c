@@ -3036,7 +3036,7 @@ static void command_rm(const Options *o) {
     if (known == 0) { stop(1, "%s: one pair is not enough", o->pairs); }
     fit(&rm, "rm", loss_bradley_terry, &(Lessons){NULL, &data, 0, known},
         &(Lessons){NULL, &data, known, n_pairs}, o);
-    Acts a = acts_new(&rm, 64, w.T, 0);
+    Acts a = acts_new(&rm, 2 * o->batch, w.T, 0);
     Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = o->seed};
     standardise(&rm, &a, &ref, &data, &how);
     gpt_forward(&rm, &a, &data, NULL, data.value);
@@ -3091,7 +3091,7 @@ static void print_counts(Output *log, const char *whose, const Batch *b, const T
 static void command_eval(const Options *o) {
     static const char *const names[] = {"gold reward", "proxy reward", "KL to the reference",
                                         "entropy", "distinct", "tokens in a response"};
-    enum { ROWS = 64 };  // at a time
+    enum { ROWS = 16 };  // at a time
     Run run = story_run(o);
     run.ref = gpt_load(o->ref, 0, 0);
     if (memcmp(&run.ref.c, &run.policy.c, sizeof(Config))) {
