@@ -321,7 +321,7 @@ run_phase last "$cores" "evaluations"
 
 for word in $words; do
     case $word in
-        story) ./pref sample -m out/sft.bin -p "Once upon a time" -n 3 ;;
+        story) ./pref sample -m out/sft.bin -p "Once upon a time" --temp 0.7 ;;
         kl) cat out/kl.txt ;;
         sweep*) dev/report --$word out ;;
     esac
