@@ -3091,7 +3091,7 @@ static void print_counts(Output *log, const char *whose, const Batch *b, const T
 static void command_eval(const Options *o) {
     static const char *const names[] = {"gold reward", "proxy reward", "KL to the reference",
                                         "entropy", "distinct", "tokens in a response"};
-    enum { ROWS = 16 };  // at a time
+    enum { ROWS = 16 };  // at a time: few, so that a model of GPT-2's size fits in memory
     Run run = story_run(o);
     run.ref = gpt_load(o->ref, 0, 0);
     if (memcmp(&run.ref.c, &run.policy.c, sizeof(Config))) {
