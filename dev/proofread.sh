@@ -3,7 +3,7 @@
 # and names from nowhere. A name is known if it is the story's first or follows the word "friend".
 #
 #   ./pref sample -m out/sft.bin -n 2000 --temp 0.7 | dev/proofread.sh
-#   awk '{ sub(/<.endoftext.>/, "\n") } 1' dev/stories.txt | dev/proofread.sh   the grammar's own
+#   sed G dev/stories.txt | dev/proofread.sh       the grammar's own, an empty line after each
 #
 # Stories are separated by empty lines. Reads dev/stories.txt, which `make data` leaves there.
 

@@ -1087,7 +1087,8 @@ static void claim_l6(void) {
     for (int k = 0; k < 3; k++) {
         say("%-*s", k < 2 ? 24 : 0, stat(all[k]).n ? show(all[k], 3) : "not known");
     }
-    say("\n    (the mean is over seeds in which all five still write animals: %d, %d and %d)\n",
+    say("\n    (each mean is over the seeds in which all five still write animals: "
+        "%d, %d and %d of them)\n",
         stat(all[0]).n, stat(all[1]).n, stat(all[2]).n);
     const char *classic[] = {"dpo", "ipo", "pref-ft", "rwr"};
     for (int m = 0; m < 4; m++) {
