@@ -787,9 +787,11 @@ static GPT gpt_new(Config c, int head, int trainable) {
     return g;
 }
 
-// Weights as they are before training.
-static void gpt_init(GPT *g, int seed) {
+// Weights as they are before training; tokens start as N(0, wte_std). GPT-2 has 0.02. Tokens used
+// alike, as names are, get alike gradients, so what tells them apart is mostly what they start with.
+static void gpt_init(GPT *g, double wte_std, int seed) {
     Rng r = rng_stream(seed, 'i', 0);
+    g->tensor[WTE].std = wte_std;
     for (const Tensor *t = g->tensor; t < g->tensor + N_TENSORS; t++) {
         for (size_t j = 0; j < t->size; j++) {
             g->params[t->at + j] = (real)(t->mean + (t->std > 0 ? t->std * rng_normal(&r) : 0));
@@ -2112,7 +2114,7 @@ static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const 
 static GPT bandit_reference(int len, int seed) {
     enum { STEPS = 300, ROWS = 256 };
     GPT g = gpt_new((Config){len + 1, BANDIT_TOKENS, 3, 3, 48, BANDIT_TOKENS}, 0, 1);
-    gpt_init(&g, seed);
+    gpt_init(&g, 0.02, seed);
     Acts a = acts_new(&g, ROWS, len + 1, 1);
     Batch b = batch_new(ROWS, ROWS * (len + 1), 1);
     Rng r = rng_stream(seed, 'd', 0);
@@ -2492,7 +2494,7 @@ static const struct Option {
      "tinystories_tok.bin", "tokenizer and stories"},
     {"--steps", "sft", "N", 'i', AT(steps), 1, 1e9, "4000", "gradient steps"},
     {"--batch", "sft", "B", 'i', AT(batch), 1, 65536, "16", "stories a step"},
-    {"--lr", "sft", "X", 'd', AT(lr), 1e-12, 1e6, "0.008", "highest learning rate"},
+    {"--lr", "sft", "X", 'd', AT(lr), 1e-12, 1e6, "0.003", "highest learning rate"},
     {"--steps", "rm", "N", 'i', AT(steps), 1, 1e8, "300", "gradient steps"},
     {"--batch", "rm", "B", 'i', AT(batch), 1, 65536, "32", "pairs a step"},
     {"--lr", "rm", "X", 'd', AT(lr), 1e-12, 1e6, "0.003", "learning rate"},
@@ -2674,7 +2676,7 @@ static void command_sft(const Options *o) {
     Corpus train_set, val;
     stories_load(o->data, &t, &train_set, &val);
     GPT g = gpt_new(shape(o, t.V), 0, 1);
-    gpt_init(&g, o->seed);
+    gpt_init(&g, 0.15, o->seed);  // wider: README, "The story model"
     int n = train_set.n_docs, cut = 0;
     for (int d = 0; d < n; d++) { cut += train_set.doc[d + 1] - train_set.doc[d] > o->T - 1; }
     printf("%d stories to train on, %d to validate, %d longer than the context of %d\n", n,
@@ -2765,7 +2767,7 @@ static void command_score(const Options *o) {
 static void command_bench(const Options *o) {
     Config c = shape(o, o->V);
     GPT g = gpt_new(c, 0, 1);
-    gpt_init(&g, 1);
+    gpt_init(&g, 0.02, 1);
     int B = o->batch, n = B * o->T;
     Acts a = acts_new(&g, B, o->T, 1);
     Batch b = batch_new(B, n, 1), start = batch_new(B, B, 1), out = batch_new(B, n, 1);
