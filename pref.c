@@ -788,7 +788,7 @@ static GPT gpt_new(Config c, int head, int trainable) {
 }
 
 // Weights as they are before training; tokens start as N(0, wte_std). GPT-2 has 0.02. Tokens used
-// alike, as names are, get alike gradients, so what tells them apart is mostly what they start with.
+// alike, as names are, get alike gradients: what tells them apart is mostly what they start with.
 static void gpt_init(GPT *g, double wte_std, int seed) {
     Rng r = rng_stream(seed, 'i', 0);
     g->tensor[WTE].std = wte_std;
@@ -2486,7 +2486,8 @@ static const struct Option {
     {"--rm", "tune eval", "FILE", 's', AT(rm), 0, 0, NULL, "stories: the reward model"},
     {"--pairs", "rm", "FILE", 's', AT(pairs), 0, 0, NEEDED, "preference pairs"},
     {"--pairs", "tune", "FILE", 's', AT(pairs), 0, 0, NULL, "pairs to learn from, not samples"},
-    {"--task", "sft", "bandit", 's', AT(task), 0, 0, NULL, "train the bandit's reference instead"},
+    {"--task", "sft", "bandit", 's', AT(task), 0, 0, NULL,
+     "the bandit's reference; takes -o, --len and --seed"},
     {"-o", "sft", "FILE", 's', AT(out), 0, 0, "sft.bin", "where the model goes"},
     {"-o", "pairs rm", "FILE", 's', AT(out), 0, 0, NEEDED, "where the result goes"},
     {"-o", "tune", "FILE", 's', AT(out), 0, 0, NULL, "where the tuned model goes"},
