@@ -1517,8 +1517,8 @@ static void test_tune_errors(void) {
 static void test_sft(void) {
     const char *a = in_scratch("a.bin"), *b = in_scratch("b.bin");
     char *one, *two;
-    works("sft --steps 30 --batch 8 -L 1 -H 2 -C 16 -T 64 -o %s", a);
-    works("sft --steps 30 --batch 8 -L 1 -H 2 -C 16 -T 64 -o %s", b);
+    works("sft --steps 30 --batch 8 -L 1 -H 2 -C 16 -T 64 --lr 0.008 -o %s", a);
+    works("sft --steps 30 --batch 8 -L 1 -H 2 -C 16 -T 64 --lr 0.008 -o %s", b);
     char *out = NULL, *last = NULL;
     slurp(in_scratch("stdout"), &out);
     for (char *p = out; (p = strstr(p, "validation ")); p++) {
