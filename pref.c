@@ -787,11 +787,9 @@ static GPT gpt_new(Config c, int head, int trainable) {
     return g;
 }
 
-// Weights as they are before training; tokens start as N(0, wte_std). GPT-2 has 0.02. Tokens used
-// alike, as names are, get alike gradients: what tells them apart is mostly what they start with.
-static void gpt_init(GPT *g, double wte_std, int seed) {
+// Weights as they are before training.
+static void gpt_init(GPT *g, int seed) {
     Rng r = rng_stream(seed, 'i', 0);
-    g->tensor[WTE].std = wte_std;
     for (const Tensor *t = g->tensor; t < g->tensor + N_TENSORS; t++) {
         for (size_t j = 0; j < t->size; j++) {
             g->params[t->at + j] = (real)(t->mean + (t->std > 0 ? t->std * rng_normal(&r) : 0));
@@ -2114,7 +2112,7 @@ static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const 
 static GPT bandit_reference(int len, int seed) {
     enum { STEPS = 300, ROWS = 256 };
     GPT g = gpt_new((Config){len + 1, BANDIT_TOKENS, 3, 3, 48, BANDIT_TOKENS}, 0, 1);
-    gpt_init(&g, 0.02, seed);
+    gpt_init(&g, seed);
     Acts a = acts_new(&g, ROWS, len + 1, 1);
     Batch b = batch_new(ROWS, ROWS * (len + 1), 1);
     Rng r = rng_stream(seed, 'd', 0);
@@ -2677,7 +2675,10 @@ static void command_sft(const Options *o) {
     Corpus train_set, val;
     stories_load(o->data, &t, &train_set, &val);
     GPT g = gpt_new(shape(o, t.V), 0, 1);
-    gpt_init(&g, 0.15, o->seed);  // wider: README, "The story model"
+    // Tokens used alike, as names are, get alike gradients: what tells them apart is mostly what they
+    // start with, so they start wider than GPT-2's (README, "The story model").
+    g.tensor[WTE].std = 0.15;
+    gpt_init(&g, o->seed);
     int n = train_set.n_docs, cut = 0;
     for (int d = 0; d < n; d++) { cut += train_set.doc[d + 1] - train_set.doc[d] > o->T - 1; }
     printf("%d stories to train on, %d to validate, %d longer than the context of %d\n", n,
@@ -2768,7 +2769,7 @@ static void command_score(const Options *o) {
 static void command_bench(const Options *o) {
     Config c = shape(o, o->V);
     GPT g = gpt_new(c, 0, 1);
-    gpt_init(&g, 0.02, 1);
+    gpt_init(&g, 1);
     int B = o->batch, n = B * o->T;
     Acts a = acts_new(&g, B, o->T, 1);
     Batch b = batch_new(B, n, 1), start = batch_new(B, B, 1), out = batch_new(B, n, 1);

@@ -309,7 +309,7 @@ static void test_layers(void) {
 // A row's numbers are the same bits alone, or in another place of a batch.
 static void test_row_alone(void) {
     GPT g = gpt_new((Config){40, 50, 2, 3, 48, 50}, 0, 0);
-    gpt_init(&g, 0.02, 5);
+    gpt_init(&g, 5);
     Acts a = acts_new(&g, 9, 40, 0);
     Batch all = batch_new(9, 360, 1), one = batch_new(1, 40, 1);
     Rng r = rng_stream(3, 'r', 0);
@@ -336,7 +336,7 @@ static void test_row_alone(void) {
 // A model whose distributions are far from uniform, so that a wrong one shows.
 static GPT sharp_gpt(Config c) {
     GPT g = gpt_new(c, 0, 1);
-    gpt_init(&g, 0.02, 7);
+    gpt_init(&g, 7);
     for (size_t i = 0; i < g.n_params; i++) {
         g.params[i] *= g.params[i] == 1 ? 1 : 8;
     }
@@ -465,7 +465,7 @@ static void test_threads(void) {
     for (int n = 1; n <= 3; n++) {
         set_threads(n);
         GPT g = gpt_new((Config){24, 60, 2, 4, 64, 60}, 0, 1);
-        gpt_init(&g, 0.02, 3);
+        gpt_init(&g, 3);
         Acts s = sampler_new(g.c, 150, 24);
         Batch start = batch_new(1, 1, 1), out = batch_new(150, 150 * 24, 1);
         Acts a = acts_new(&g, 150, 24, 1);
@@ -798,7 +798,7 @@ static void test_kl_estimate(void) {
     GPT g[2];
     for (int k = 0; k < 2; k++) {
         g[k] = gpt_new(c, 0, 0);
-        gpt_init(&g[k], 0.02, (uint64_t)k + 5);
+        gpt_init(&g[k], (uint64_t)k + 5);
         for (size_t i = 0; i < g[k].tensor[WTE].size; i++) { g[k].params[i] *= 20; }
         gpt_pack(&g[k]);
     }
