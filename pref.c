@@ -2675,8 +2675,8 @@ static void command_sft(const Options *o) {
     Corpus train_set, val;
     stories_load(o->data, &t, &train_set, &val);
     GPT g = gpt_new(shape(o, t.V), 0, 1);
-    // Tokens used alike, as names are, get alike gradients: what tells them apart is mostly what they
-    // start with, so they start wider than GPT-2's (README, "The story model").
+    // Tokens used alike, as names are, get alike gradients: what tells them apart is mostly what
+    // they start with, so they start wider than GPT-2's (README, "The story model").
     g.tensor[WTE].std = 0.15;
     gpt_init(&g, o->seed);
     int n = train_set.n_docs, cut = 0;
