@@ -1,9 +1,10 @@
-# make            pref (offline data) and pref_onpolicy (the same file with -DON_POLICY)
+# make            pref (offline data), pref_onpolicy (the same file with -DON_POLICY), measure, dev/kl
 # make test       all tests
 # make debug      pref_debug, pref_onpolicy_debug: -O0 -g, for gdb
 # make asan       the tests, with float, under the address and undefined-behaviour sanitizers
+# make coverage   which lines of pref.c the tests never reach
 # make bench      speed of training and sampling
-# make data       tinystories_tok.bin from our own stories; TEXT=file.txt: from any corpus; V=512
+# make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=512
 # make clean
 # PORTABLE=1 leaves out -march=native, OMP=0 leaves out OpenMP.
 
@@ -11,68 +12,102 @@ CFLAGS ?= -O3
 WARN = -std=c11 -Wall -Wextra -Wshadow
 
 HASH := \#
+COMMA := ,
 # A flag, if this compiler has it (and the header it needs), else nothing.
-try = $(shell printf '%s\nint main(void) { return 0; }\n' '$(2)' | \
+try = $(shell printf '%s\n%s\nint main(void) { return 0; }\n' '$(2)' '$(3)' | \
 	$(CC) $(1) -x c - -o /dev/null >/dev/null 2>&1 && echo '$(1)')
 # ISO C mode would otherwise keep gcc from fusing multiplications and additions
 FLAGS := $(WARN) $(call try,-ffp-contract=fast) $(call try,-fno-math-errno)
+# A 32-bit x86 compiler computes floats with too many digits unless it is told otherwise.
+FLAGS += $(call try,-msse2 -mfpmath=sse,_Static_assert(sizeof(void *) == 4$(COMMA) "");)
 ifndef PORTABLE
 FLAGS += $(call try,-march=native)
 endif
 ifneq ($(OMP),0)
-OPENMP := $(call try,-fopenmp,$(HASH)include <omp.h>)
-ifeq ($(OPENMP),)
-OPENMP := $(call try,-Xpreprocessor -fopenmp -lomp,$(HASH)include <omp.h>)
+OPENMP := $(call try,-fopenmp,$(HASH)include <omp.h>,int n(void) { return omp_get_num_procs(); })
+ifeq ($(OPENMP),)  # macOS: Apple's compiler, and the library that Homebrew installs
+BREW := $(shell brew --prefix libomp 2>/dev/null || echo /opt/homebrew/opt/libomp)
+OPENMP := $(call try,-Xpreprocessor -fopenmp -I$(BREW)/include -L$(BREW)/lib -lomp,$(HASH)include <omp.h>)
 endif
 FLAGS += $(OPENMP)
 endif
 
-all: pref pref_onpolicy
+PROGRAMS = pref pref_onpolicy measure dev/kl
+all: $(PROGRAMS)
 
-pref: pref.c
+# What everything is built with. It changes when the compiler or its flags do, and with it all is
+# built anew.
+BUILT_WITH = $(CC) $(CFLAGS) $(FLAGS)
+.flags: FORCE
+	@echo '$(BUILT_WITH)' | cmp -s - $@ || echo '$(BUILT_WITH)' > $@
+
+pref: pref.c .flags
 	$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
 
-pref_onpolicy: pref.c
+pref_onpolicy: pref.c .flags
 	$(CC) $(CFLAGS) $(FLAGS) -DON_POLICY $< -o $@ -lm
 
-TEST_SOURCES = test_pref.c pref.c dev/oracle.h
-test_float: $(TEST_SOURCES)
+measure: dev/measure.c pref.c .flags
 	$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
 
-test_double: $(TEST_SOURCES)
+dev/kl: dev/kl.c .flags
+	$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
+
+dev/report: dev/report.c .flags
+	$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
+
+TEST_SOURCES = test_pref.c pref.c dev/measure.c dev/kl.c dev/oracle.h
+test_float: $(TEST_SOURCES) .flags
+	$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
+
+test_double: $(TEST_SOURCES) .flags
 	$(CC) $(CFLAGS) $(FLAGS) -DREAL=double $< -o $@ -lm
 
-test: pref pref_onpolicy test_double test_float
-	./test_double
-	./test_float
+# All tests run, whatever fails first. FAIL_FAST=1: none after the first that fails.
+test:
+	@$(MAKE) --no-print-directory -j 2 all test_double test_float
+	@failed=; for test in ./test_double ./test_float "sh dev/tests/tok.sh" "sh dev/tests/run.sh" \
+	    "sh dev/tests/report.sh"; do \
+	    $$test || failed=yes; [ -z "$$failed" ] || [ -z "$$FAIL_FAST" ] || exit 1; \
+	done; [ -z "$$failed" ]
 
 debug: pref.c
 	$(CC) -O0 -g $(WARN) $< -o pref_debug -lm
 	$(CC) -O0 -g $(WARN) -DON_POLICY $< -o pref_onpolicy_debug -lm
 
-SANITIZE = -O2 -g $(call try,-march=native) -fsanitize=address,undefined \
+SANITIZE = -O1 -g $(call try,-march=native) -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
-asan: $(TEST_SOURCES)
+asan: $(TEST_SOURCES) all
 	$(CC) $(SANITIZE) $(WARN) test_pref.c -o test_asan -lm
 	./test_asan
 
-bench: pref
-	./pref bench
-	./pref bench -L 3 -H 3 -C 48 -V 100 -B 100 -T 10
+# gcov counts what test_coverage and the commands that it runs reach; ##### marks lines never reached.
+coverage: $(TEST_SOURCES) all
+	rm -rf dev/coverage && mkdir dev/coverage
+	$(CC) -O0 --coverage $(WARN) test_pref.c -o dev/coverage/test -lm
+	./dev/coverage/test
+	cd dev/coverage && gcov -o . test-test_pref.gcda > summary
+	grep -A 1 "File 'pref.c'\|File '.*/pref.c'" dev/coverage/summary
+	grep '#####' dev/coverage/pref.c.gcov || true
+
+bench: measure
+	./measure bench
+	./measure bench -L 3 -H 3 -C 48 -V 100 -B 100 -T 10
 
 V = 512
 data: dev/stories.c dev/tok.c pref.c
-	$(CC) -O2 $(WARN) dev/stories.c -o dev/stories
 	$(CC) -O2 $(WARN) -Wno-unused-function dev/tok.c -o dev/tok -lm
 ifdef TEXT
-	./dev/tok -V $(V) $(TEXT) tinystories_tok.bin
+	./dev/tok -V $(V) "$(TEXT)" tinystories_tok.bin
 else
+	$(CC) -O2 $(WARN) dev/stories.c -o dev/stories
 	./dev/stories > dev/stories.txt
 	./dev/tok -V $(V) dev/stories.txt tinystories_tok.bin
 endif
 
 clean:
-	rm -f pref pref_onpolicy pref_debug pref_onpolicy_debug test_float test_double test_asan
+	rm -f $(PROGRAMS) pref_debug pref_onpolicy_debug test_float test_double test_asan .flags
 	rm -f dev/stories dev/tok dev/report dev/stories.txt *.tmp
+	rm -rf dev/coverage
 
-.PHONY: all test debug asan bench data clean
+.PHONY: all test debug asan coverage bench data clean FORCE

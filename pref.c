@@ -21,15 +21,18 @@ Sections, in reading order; nothing calls a later one:
      8 tasks and rewards
      9 losses                each a short function that writes dlogp, and the table of methods
     10 the training loop     sampled data or fixed data: #ifdef ON_POLICY
-    11 categorical KL        why this is mode-seeking
-    12 commands              the option table and what the user types
+    11 commands              the option table and what the user types
 
 Build: make, or  cc -O3 pref.c -lm -o pref.  Then ./pref help.
 */
 #define _POSIX_C_SOURCE 200809L
+#define _DARWIN_C_SOURCE  // without it macOS hides what POSIX does not name, as _SC_PHYS_PAGES
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <float.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +43,15 @@ Build: make, or  cc -O3 pref.c -lm -o pref.  Then ./pref help.
 #include <tgmath.h>  // sqrt, exp and log take the type of their argument
 #include <time.h>
 #include <unistd.h>
+
+#if defined __FAST_MATH__ || __FINITE_MATH_ONLY__ > 0
+#error "-ffast-math (which -Ofast implies) breaks fast_exp and every check for NaN: use -O3"
+#elif FLT_EVAL_METHOD < 0 || FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2
+#error "floats are computed with excess precision, which breaks fast_exp: use -msse2 -mfpmath=sse"
+#elif defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#error "model and story files are little-endian, and this machine is big-endian"
+#endif
+
 #ifdef _OPENMP
 #include <omp.h>
 static int threads(void) { return omp_get_max_threads(); }
@@ -48,6 +60,9 @@ static int threads(void) { return omp_get_max_threads(); }
 static int threads(void) { return 1; }
 #endif
 
+#ifndef PROGRAM
+#define PROGRAM "pref"
+#endif
 #ifndef REAL
 #define REAL float  // the tests also build with double, for exact finite differences
 #endif
@@ -55,30 +70,67 @@ typedef REAL real;
 
 // ==== 1  Utilities ===============================================================================
 
+// The temporary files that exist at the moment; an empty name is a free place.
+enum { TEMPORARIES = 4, NAME_BYTES = PATH_MAX + 32 };
+static char temporary[TEMPORARIES][NAME_BYTES];
+
+static void remove_temporaries(void) {
+    for (int i = 0; i < TEMPORARIES; i++) {
+        if (temporary[i][0]) { unlink(temporary[i]); }
+    }
+}
+
+// A signal ends the program at once, without leaving a temporary file; but while a model is trained
+// the first one is only noted, and the training loop ends after its step (see end_early).
+static volatile sig_atomic_t training, interrupted;
+
+static void on_signal(int number) {
+    if (!training || interrupted) {
+        remove_temporaries();
+        _exit(128 + number);
+    }
+    interrupted = number;
+}
+
+// One line on stderr. On a terminal it takes the place of a line that progress() has drawn.
+static void print_line(const char *before, const char *format, va_list args) {
+    fflush(stdout);
+    fprintf(stderr, "%s%s", isatty(STDERR_FILENO) ? "\r\033[K" : "", before);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
 // Print one line on stderr and end the program: status 1 for what went wrong, 2 for wrong usage.
 static _Noreturn void stop(int status, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    fflush(stdout);
-    fputs("pref: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    print_line(PROGRAM ": ", format, args);
     va_end(args);
+    remove_temporaries();
     exit(status);
+}
+
+// Print one line on stderr about something that is not an error, but that the user should know.
+static void note(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    print_line("note: ", format, args);
+    va_end(args);
 }
 
 // count * size zeroed bytes, on a cache line's edge: each at another place in its page, as what is
 // walked together must not crowd the same part of the cache. Error: more, in all, than the machine
 // has; the kernel would promise it and kill us later. Nothing is freed before the end; each block
 // begins with the address of the one before, so that none looks lost.
-static void *alloc(size_t count, size_t size, const char *what) {
+static void *alloc(uint64_t count, size_t size, const char *what) {
     static void *last;
     static double need;
     static size_t n_blocks;
     double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     size_t skip = 128 + n_blocks++ * 5 % 61 * 64;
-    need += (double)count * (double)size;
-    void **block = need > have ? NULL : calloc(count * size + skip, 1);
+    need += (double)count * (double)size;  // as a double: on 32 bits the product can wrap
+    int fits = need <= have && (need < 1u << 31 || sizeof(size_t) > 4);
+    void **block = fits ? calloc((size_t)count * size + skip, 1) : NULL;
     if (!block) {
         stop(1, "%s: needs %.0f MB of memory; the machine has %.0f", what, need / 1e6, have / 1e6);
     }
@@ -110,7 +162,7 @@ static void progress(const char *format, ...) {
 }
 
 // What the user can set; the table of options at the end says what each is.
-typedef struct {
+typedef struct Options {
     const char *file;  // the one argument that is not an option
     const char *model, *ref, *rm, *pairs, *out, *data, *log, *hist, *prompt, *text, *ids, *count;
     const char *task, *method, *baseline;
@@ -144,47 +196,64 @@ static void input_read(Input *in, void *to, size_t count, size_t size) {
     }
 }
 
-// A file is written beside its place and renamed over it, so that a reader never sees half of one.
-// What is no regular file (/dev/null, /dev/stdout) is written in place.
+// A file is written beside its place, under a name of its own, and renamed over it, so that a reader
+// never sees half of one and two programs never write the same one. Anything but a regular file
+// (/dev/null, /dev/stdout) is written in place, and so is a log, which people like to watch.
 typedef struct {
     FILE *f;
     const char *path;
-    char temp[PATH_MAX + 1];  // what does not fit is too long for the system, too
+    char *temp;  // the temporary file's name; NULL for a file that is written in place
 } Output;
 
-// Error: there is no writing there.
+// Error: the file cannot be written.
 static Output output_open(const char *path) {
-    Output out = {NULL, path, ""};
+    Output out = {NULL, path, NULL};
     struct stat s;
-    int in_place = lstat(path, &s) == 0 && !S_ISREG(s.st_mode);
-    snprintf(out.temp, sizeof out.temp, "%s%s", path, in_place ? "" : ".tmp");
-    out.f = fopen(out.temp, "wb");
+    if (lstat(path, &s) == 0 && !S_ISREG(s.st_mode)) {
+        out.f = fopen(path, "wb");
+    } else {
+        int place = 0;
+        while (place < TEMPORARIES - 1 && temporary[place][0]) { place++; }
+        char name[NAME_BYTES];
+        for (int k = 0; !out.f && k < 1000; k++) {  // "x": only if no other program has that name
+            snprintf(name, sizeof name, "%s.%ld.tmp", path, (long)getpid() + k);
+            out.f = fopen(name, "wbx");
+            if (!out.f && errno != EEXIST) { break; }
+        }
+        if (out.f) { out.temp = strcpy(temporary[place], name); }
+    }
     if (!out.f) { stop(1, "%s: cannot write it: %s", path, strerror(errno)); }
     return out;
 }
 
-// A CSV that begins with this header; no file if path is NULL.
+// A CSV that begins with this header and arrives line by line; no file if path is NULL. Errors: it
+// cannot be written, or another program is writing it.
 static Output csv_open(const char *path, const char *header) {
-    Output out = path ? output_open(path) : (Output){0};
-    if (path) { fputs(header, out.f); }
+    Output out = {NULL, path, NULL};
+    if (!path) { return out; }
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fd >= 0 && fcntl(fd, F_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES)) {
+        stop(1, "%s: another program is writing it", path);
+    }
+    struct stat s;
+    int emptied = fd >= 0 && (fstat(fd, &s) || !S_ISREG(s.st_mode) || ftruncate(fd, 0) == 0);
+    out.f = emptied ? fdopen(fd, "ab") : NULL;
+    if (!out.f) { stop(1, "%s: cannot write it: %s", path, strerror(errno)); }
+    setvbuf(out.f, NULL, _IOLBF, 1 << 13);
+    fputs(header, out.f);
     return out;
-}
-
-// Leave nothing behind of a file that is not complete.
-static void output_abandon(const Output *out) {
-    if (strcmp(out->temp, out->path) != 0) { remove(out->temp); }
 }
 
 // Error: what was written did not all arrive; nothing then stands at the file's place.
 static void output_close(Output *out) {
     if (!out->f) { return; }
-    int bad = ferror(out->f), moved = strcmp(out->temp, out->path) != 0;
+    int bad = ferror(out->f);
     errno = 0;  // an earlier error has left no number
-    if (fclose(out->f) != 0 || bad || (moved && rename(out->temp, out->path) != 0)) {
-        int why = errno ? errno : EIO;
-        output_abandon(out);
-        stop(1, "%s: cannot write it: %s", out->path, strerror(why));
+    if (fclose(out->f) != 0 || bad || (out->temp && rename(out->temp, out->path) != 0)) {
+        stop(1, "%s: cannot write it: %s", out->path, strerror(errno ? errno : EIO));
     }
+    if (out->temp) { out->temp[0] = 0; }
 }
 
 // Say so at once, not after a minute of training, if `path` (NULL: nothing to do) is not writable.
@@ -192,7 +261,10 @@ static void output_check(const char *path) {
     if (path) {
         Output out = output_open(path);
         fclose(out.f);
-        output_abandon(&out);
+        if (out.temp) {
+            unlink(out.temp);
+            out.temp[0] = 0;
+        }
     }
 }
 
@@ -352,9 +424,10 @@ static Matrix from(Matrix m, int i, int j) {
 }
 
 // A tile of TILE_M x TILE_N sums fits the vector registers of the machine, with room to spare for
-// what is multiplied. BLOCK_K x BLOCK_N numbers of b, or BLOCK_M rows of a, fit the nearest caches.
+// what is multiplied. BLOCK_K x BLOCK_N numbers of b, or BLOCK_M rows of a, fit the nearest caches,
+// and the former a thread's stack, which on some systems is as small as 128 KB.
 enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES };
-enum { BLOCK_K = 256, BLOCK_N = 128, BLOCK_M = 64 };
+enum { BLOCK_K = 256, BLOCK_N = 32, BLOCK_M = 64 };
 
 // Copy b (K, N) to panels (K, TILE_N), which a tile reads from first to last: packed_size(K, N)
 // numbers. Past column N there are zeros; a last panel of few columns is LANES wide.
@@ -706,9 +779,14 @@ typedef struct {
 // are added: so neither do the bits. Models too large for many gradients get fewer parts.
 enum { PARTS = 8 };
 
+// What a model is for. Files of llm.c do not say.
+enum { UNKNOWN_ROLE, POLICY, POLICY_WITH_VALUES, REWARD_MODEL };
+
 typedef struct {
     Config c;
     int head;  // whether the scalar head is there
+    int role;
+    uint32_t tokenizer;  // the fingerprint of the tokenizer it was trained with; 0: not known
     Tensor tensor[N_TENSORS];
     size_t n_params;
     real *params;
@@ -746,11 +824,12 @@ static void gpt_pack(GPT *g) {
     }
 }
 
-// What a model of shape c consists of, without memory for it.
+// What a model of shape c consists of, without memory for it. Error: more than can be addressed.
 static GPT gpt_layout(Config c, int head) {
     int L = c.L, C = c.C;
+    double total = 0;
     double std = 0.02, residual = 0.02 / sqrt(2.0 * L);  // 2 L projections add to one stream
-    GPT g = {.c = c, .head = head, .tensor = {
+    GPT g = {.c = c, .head = head, .role = head ? POLICY_WITH_VALUES : POLICY, .tensor = {
         [WTE] = {1, c.Vp, C, 0, std, 0, 0, 0}, [WPE] = {1, c.maxT, C, 0, std, 0, 0, 0},
         [LN1W] = {L, C, 1, 1, 0, 0, 0, 0}, [LN1B] = {L, C, 1, 0, 0, 0, 0, 0},
         [QKVW] = {L, 3 * C, C, 0, std, 0, 0, 0}, [QKVB] = {L, 3 * C, 1, 0, 0, 0, 0, 0},
@@ -766,6 +845,10 @@ static GPT gpt_layout(Config c, int head) {
         t->size = (size_t)t->layers * t->outputs * t->inputs;
         t->at = g.n_params;
         g.n_params += t->size;
+        total += (double)t->layers * t->outputs * t->inputs;
+    }
+    if (total > (double)SIZE_MAX / 64) {
+        stop(1, "a model of %.0f million parameters is too large for this machine", total / 1e6);
     }
     return g;
 }
@@ -870,7 +953,7 @@ typedef struct {
 } Part;
 
 // The prob of a layer has room for N / T whole rows.
-static Layer layer_new(Config c, size_t N, size_t T) {
+static Layer layer_new(Config c, uint64_t N, size_t T) {
     Layer y = {0};
     size_t C = c.C, width[] = {C, C, 2, 3 * C, c.NH * T, C, C, C, 2, 4 * C, 4 * C};
     real **to[] = {&y.in, &y.ln1, &y.stats1, &y.qkv, &y.prob, &y.att, &y.mid, &y.ln2, &y.stats2,
@@ -880,7 +963,7 @@ static Layer layer_new(Config c, size_t N, size_t T) {
 }
 
 // Work space for N tokens in rows of up to T. Without `train` one layer's memory does for all.
-static Part part_new(Config c, size_t N, int T, int train) {
+static Part part_new(Config c, uint64_t N, int T, int train) {
     Part a = {.T = T, .row = alloc(N + 1, sizeof(int), "activations"),
               .position = alloc(N, sizeof(int), "activations"),
               .slot = alloc(N, sizeof(int), "activations"),
@@ -1053,13 +1136,15 @@ static double adamw(GPT *g, double lr, double max_norm, int step) {
     return norm;
 }
 
-// A checkpoint is llm.c's: 256 int32, then the parameters as float32 in the order of the enum.
+// A checkpoint is llm.c's: 256 int32, then the parameters as float32 in the order of the enum. Two
+// of the header's numbers that llm.c leaves at 0 tell the model's role and tokenizer.
 enum { MODEL_MAGIC = 20240326, MODEL_VERSION = 3, HEADER_INTS = 256 };
 
 // Error: the file cannot be written.
 static void gpt_save(const GPT *g, const char *path) {
     Config c = g->c;
-    int32_t h[HEADER_INTS] = {MODEL_MAGIC, MODEL_VERSION, c.maxT, c.V, c.L, c.NH, c.C, c.Vp};
+    int32_t h[HEADER_INTS] = {MODEL_MAGIC, MODEL_VERSION, c.maxT, c.V, c.L, c.NH, c.C, c.Vp,
+                              g->role, (int32_t)g->tokenizer};
     Output out = output_open(path);
     fwrite(h, sizeof h, 1, out.f);
     for (size_t i = 0; i < g->n_params; i++) {
@@ -1069,9 +1154,9 @@ static void gpt_save(const GPT *g, const char *path) {
     output_close(&out);
 }
 
-// A model from a file; head: with a scalar head even if it has none. Errors: not a checkpoint,
-// absurd sizes, a length that does not fit them, numbers that are not finite.
-static GPT gpt_load(const char *path, int head, int trainable) {
+// A model from a file, not to be trained further. Errors: not a checkpoint, absurd sizes, a length
+// that does not fit them, numbers that are not finite.
+static GPT gpt_load(const char *path) {
     Input in = input_open(path);
     int32_t h[HEADER_INTS];
     input_read(&in, h, 1, sizeof h);
@@ -1092,9 +1177,10 @@ static GPT gpt_load(const char *path, int head, int trainable) {
         stop(1, "%s: has %zu bytes; its header promises %zu (or %zu with a head)", path, in.size,
              plain, with_head);
     }
-    GPT g = gpt_new(c, head || in.size == with_head, trainable);
-    size_t n = (in.size - sizeof h) / sizeof(float);  // a head that is not there yet stays zero
-    for (size_t i = 0; i < n; i++) {
+    GPT g = gpt_new(c, in.size == with_head, 0);
+    g.role = h[8] < 0 || h[8] > REWARD_MODEL ? UNKNOWN_ROLE : h[8];
+    g.tokenizer = (uint32_t)h[9];
+    for (size_t i = 0; i < g.n_params; i++) {
         float x;
         input_read(&in, &x, 1, sizeof x);
         if (!isfinite(x)) { stop(1, "%s: number %zu of its weights is not finite", path, i); }
@@ -1108,8 +1194,16 @@ static GPT gpt_load(const char *path, int head, int trainable) {
 // A trainable copy of a model; head: with a scalar head, zero if it had none.
 static GPT gpt_copy(const GPT *from, int head) {
     GPT g = gpt_new(from->c, head || from->head, 1);
+    g.tokenizer = from->tokenizer;
     memcpy(g.params, from->params, from->n_params * sizeof(real));
     gpt_pack(&g);
+    return g;
+}
+
+// A policy from a file. Error: the file holds a reward model.
+static GPT policy_load(const char *path) {
+    GPT g = gpt_load(path);
+    if (g.role == REWARD_MODEL) { stop(1, "%s: a reward model, where a policy is needed", path); }
     return g;
 }
 
@@ -1123,15 +1217,21 @@ typedef struct {
     int *at;         // (V + 1) where each token's bytes start
     int *slot;       // hash table from bytes to id, -1 where empty
     unsigned mask;   // its size - 1
+    uint32_t print;  // a fingerprint of all tokens, never 0: a model remembers its tokenizer's
 } Tokenizer;
 
 static int token_length(const Tokenizer *t, int id) { return t->at[id + 1] - t->at[id]; }
 
-// The slot that holds these bytes, or the empty one where they would go (FNV-1a, linear probing).
-static int *token_slot(const Tokenizer *t, const char *s, int n) {
-    unsigned h = 2166136261u;
+// FNV-1a: a number that changes, most likely, if any of n bytes does.
+static uint32_t hash(const char *s, int n) {
+    uint32_t h = 2166136261u;
     for (int i = 0; i < n; i++) { h = (h ^ (unsigned char)s[i]) * 16777619u; }
-    for (;; h++) {
+    return h;
+}
+
+// The slot that holds these bytes, or the empty one where they would go (linear probing).
+static int *token_slot(const Tokenizer *t, const char *s, int n) {
+    for (uint32_t h = hash(s, n);; h++) {
         int *slot = &t->slot[h & t->mask], id = *slot;
         int same = id >= 0 && token_length(t, id) == n && !memcmp(t->bytes + t->at[id], s, n);
         if (id < 0 || same) { return slot; }
@@ -1145,10 +1245,13 @@ static void tokenizer_index(Tokenizer *t) {
     while (t->mask < 4 * (unsigned)t->V) { t->mask = 2 * t->mask + 1; }
     t->slot = alloc((size_t)t->mask + 1, sizeof(int), "the tokenizer");
     memset(t->slot, -1, ((size_t)t->mask + 1) * sizeof(int));
+    t->print = 0;
     for (int id = 0; id < t->V; id++) {
         int *slot = token_slot(t, t->bytes + t->at[id], token_length(t, id));
         if (*slot < 0 && id != t->eot && token_length(t, id) > 0) { *slot = id; }
+        t->print = t->print * 31 + hash(t->bytes + t->at[id], token_length(t, id));
     }
+    t->print += t->print == 0;
 }
 
 // What the rule of pieces tells apart: letters, digits, punctuation, other. Every byte of a
@@ -1158,12 +1261,23 @@ static int kind(char byte) {
     return c & 0x80 || isalpha(c) ? 'a' : isdigit(c) ? '0' : ispunct(c) ? '.' : ' ';
 }
 
-// Length of the first piece of s (n >= 1 bytes): an optional space with the letters after it; a run
-// of digits; a run of punctuation; a run of other bytes, but for a space that belongs to letters.
+// Whether a sentence ends with the last of these bytes, the latest of which is the lowest: . ! ? or
+// one of the three-byte full stops of Chinese and Japanese.
+static int ends_sentence(uint32_t bytes) {
+    uint32_t one = bytes & 0xff, three = bytes & 0xffffff;
+    return one == '.' || one == '!' || one == '?' || three == 0xe38082 || three == 0xefbc81
+        || three == 0xefbc9f;
+}
+
+// Length of the first piece of s (n >= 1 bytes): an optional space with the letters after it (a full
+// stop among them is the last); a run of digits; a run of punctuation; a run of other bytes, but for
+// a space that belongs to letters.
 static int piece_length(const char *s, int n) {
     int i = n > 1 && s[0] == ' ' && kind(s[1]) == 'a', first = kind(s[i]);
+    uint32_t bytes = 0;
     while (i < n && kind(s[i]) == first && !(i + 1 < n && s[i] == ' ' && kind(s[i + 1]) == 'a')) {
-        i++;
+        bytes = bytes << 8 | (unsigned char)s[i++];
+        if (first == 'a' && ends_sentence(bytes)) { break; }
     }
     return i;
 }
@@ -1194,6 +1308,15 @@ static int encode_piece(const Tokenizer *t, const char *s, int n, int *id) {
         }
         n = m;
     }
+}
+
+// Whether a text spells the end-of-text token out. Encoding would take the marker apart, and the
+// model would learn to write its letters.
+static int has_marker(const Tokenizer *t, const char *text) {
+    int n = token_length(t, t->eot);
+    char marker[256] = "";
+    memcpy(marker, t->bytes + t->at[t->eot], n);
+    return n > 1 && strstr(text, marker) != NULL;
 }
 
 // Encode n bytes to ids; returns their number. id has room for n.
@@ -1318,17 +1441,25 @@ static void batch_add_story(Batch *b, const Corpus *c, int d, int T, int start) 
 }
 
 // The number of tokens of a document (n tokens, end-of-text among them) that make its first
-// sentence: up to its first . ! or ? and a closing quote right after it. This is the prompt; if no
-// sentence ends, everything but the end-of-text is.
+// sentence: up to its first full stop (see ends_sentence) and the closing quotes right after it.
+// This is the prompt; if no sentence ends, everything but the end-of-text is.
 static int prompt_length(const Tokenizer *t, const uint16_t *token, int n) {
-    int ended = 0;
+    int end = 0;                  // of the prompt, once a sentence has ended
+    uint32_t bytes = 0, tail = 0;  // the latest bytes; those after the end, which may be a quote
     for (int i = 0; i < n - 1; i++) {
         for (int k = t->at[token[i]]; k < t->at[token[i] + 1]; k++) {
-            if (ended && t->bytes[k] != '"') { return k == t->at[token[i]] ? i : i + 1; }
-            ended = ended || memchr(".!?", t->bytes[k], 3) != NULL;
+            bytes = bytes << 8 | (unsigned char)t->bytes[k];
+            tail = end ? tail << 8 | (bytes & 0xff) : 0;
+            int quote = tail == '"' || tail == 0xe2809d || tail == 0xe3808d;
+            int half = tail == 0xe2 || tail == 0xe280 || tail == 0xe3 || tail == 0xe380;
+            if (end && !quote && !half) { return end; }
+            if (quote || (!end && ends_sentence(bytes))) {
+                end = i + 1;
+                tail = 0;
+            }
         }
     }
-    return n - 1;
+    return end ? end : n - 1;
 }
 
 // ==== 7  Sampler =================================================================================
@@ -1353,7 +1484,7 @@ static Acts sampler_new(Config c, int max_rows, int T) {
     Acts s = {.n_parts = min_int(threads(), max_rows)};
     s.max_rows = min_int(SLOTS, (max_rows + s.n_parts - 1) / s.n_parts);
     s.part = alloc(s.n_parts, sizeof(Part), "the sampler");
-    size_t kept = (size_t)s.max_rows * T * c.C + TILE_N;  // weighted_sum reads a little further
+    uint64_t kept = (uint64_t)s.max_rows * T * c.C + TILE_N;  // weighted_sum reads a little further
     for (Part *a = s.part; a < s.part + s.n_parts; a++) {
         *a = part_new(c, s.max_rows, T, 0);
         for (int l = 0; l < c.L; l++) {
@@ -1487,16 +1618,22 @@ typedef struct {
 
 static int is_bandit(const World *w) { return w->task->kind == BANDIT; }
 
-// Error: a model that was not trained with this tokenizer.
-static void fit_vocabulary(const char *path, Config c, const char *data, const Tokenizer *t) {
-    if (c.V != t->V) {
-        stop(1, "%s has a vocabulary of %d, the tokenizer of %s one of %d", path, c.V, data, t->V);
+// Error: a model that was not trained with this tokenizer. A file that does not say is believed.
+static void check_tokenizer(const char *path, const GPT *g, const char *data, const Tokenizer *t) {
+    if (g->c.V != t->V) {
+        stop(1, "%s has a vocabulary of %d, the tokenizer of %s one of %d", path, g->c.V, data,
+             t->V);
     }
+    if (g->tokenizer && g->tokenizer != t->print) {
+        stop(1, "%s was trained with another tokenizer than that of %s", path, data);
+    }
+    if (!g->tokenizer) { note("%s does not say which tokenizer it needs; taking %s", path, data); }
 }
 
-// The world of a model of shape c, which o->model names, with the stories of o->data. To find the
-// commonest length, each counts with four on either side. Error: the model does not fit the task.
-static World world_new(const Task *task, const Options *o, Config c) {
+// The world of a model g, which o->model names, with the stories of o->data. To find the commonest
+// length, each counts with four on either side. Error: the model does not fit the task.
+static World world_new(const Task *task, const Options *o, const GPT *g) {
+    Config c = g->c;
     World w = {.task = task, .T = c.maxT, .longest = c.maxT - MAX_PROMPT, .mode = 1};
     if (is_bandit(&w) && (c.V != BANDIT_TOKENS || c.maxT != o->len + 1)) {
         stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d", o->model,
@@ -1505,7 +1642,7 @@ static World world_new(const Task *task, const Options *o, Config c) {
     if (is_bandit(&w)) { return w; }
     if (w.longest < 2) { stop(1, "a context of %d tokens has no room for stories", w.T); }
     stories_load(o->data, &w.t, &w.train, &w.val);
-    fit_vocabulary(o->model, c, o->data, &w.t);
+    check_tokenizer(o->model, g, o->data, &w.t);
     int *count = alloc(w.T + 9, sizeof(int), "lengths");
     for (int d = 0; d < w.train.n_docs; d++) {
         int *doc = w.train.doc + d, all = doc[1] - doc[0];
@@ -1684,8 +1821,28 @@ static int batch_add_text(Batch *b, const World *w, const char *prompt, const ch
     return n;
 }
 
+// Look at how the texts of a pair join. With each kind of oddity, count[kind] is one more than it
+// was, and first[kind] the first line that has it.
+enum { GLUED, SPLIT, REPEATED, ODDITIES };
+static void count_oddities(char *text[3], int line, int count[ODDITIES], int first[ODDITIES]) {
+    size_t n = strlen(text[0]);
+    char last = n ? text[0][n - 1] : ' ';
+    int odd[ODDITIES] = {0};
+    for (int k = 1; k < 3; k++) {
+        int glued = *text[k] && !isspace((unsigned char)*text[k]) && !isspace((unsigned char)last);
+        int split = glued && kind(last) == kind(*text[k]) && kind(last) != '.';
+        odd[SPLIT] |= split;
+        odd[GLUED] |= glued && !split;
+        odd[REPEATED] |= n > 0 && !strncmp(text[k], text[0], n);
+    }
+    for (int k = 0; k < ODDITIES; k++) {
+        if (odd[k] && count[k]++ == 0) { first[k] = line; }
+    }
+}
+
 // Read preference pairs: rows 2i (reward 1) and 2i + 1 (reward 0) are the responses of pair i that
-// won and lost. Errors, with the line: no such object, a pair of equals, a row longer than T.
+// won and lost. Errors, with the line: no such object, a pair of equals, a row longer than T. Notes:
+// texts that were probably joined otherwise than their author meant.
 static Batch pairs_read(const World *w, const char *path) {
     Input in = input_open(path);
     char *text = NULL;
@@ -1699,6 +1856,7 @@ static Batch pairs_read(const World *w, const char *path) {
     b.score = alloc(2 * (size_t)lines, sizeof *b.score, "scores");
     rewind(in.f);
     ssize_t length;
+    int count[ODDITIES] = {0}, first[ODDITIES] = {0};
     for (int line = 1; (length = getline(&text, &room, in.f)) >= 0; line++) {
         char *part[3];
         if (strlen(text) != (size_t)length) { stop(1, "%s:%d: holds a NUL byte", path, line); }
@@ -1707,7 +1865,11 @@ static Batch pairs_read(const World *w, const char *path) {
         const char *wrong = json_pair(text, part, b.score + b.n_rows);
         if (!wrong && !strcmp(part[1], part[2])) { wrong = "chosen and rejected are the same"; }
         if (!wrong && length > 1 << 20) { wrong = "longer than any context"; }
+        for (int k = 0; k < 3 && !wrong; k++) {
+            if (has_marker(&w->t, part[k])) { wrong = "spells out the end-of-text token"; }
+        }
         if (wrong) { stop(1, "%s:%d: %s", path, line, wrong); }
+        count_oddities(part, line, count, first);
         for (int k = 0; k < 2; k++) {
             int n = batch_add_text(&b, w, part[0], part[1 + k]);
             if (n > w->T) {
@@ -1715,6 +1877,13 @@ static Batch pairs_read(const World *w, const char *path) {
                      path, line, k ? "rejected" : "chosen", n, w->T);
             }
             b.reward[b.n_rows - 1] = !k;
+        }
+    }
+    static const char *const odd[] = {"a response begins without a space or line break",
+        "a word or number runs on from the prompt into a response", "a response repeats its prompt"};
+    for (int k = 0; k < ODDITIES; k++) {
+        if (count[k]) {
+            note("%s:%d: %s; so in %d of %d pairs", path, first[k], odd[k], count[k], lines);
         }
     }
     free(text);
@@ -2034,17 +2203,19 @@ static double learn(GPT *g, Acts *a, Batch *b, const char *name, Loss loss, cons
 }
 
 // What supervised training reads, its items numbered from `first` to before `end`: documents for a
-// language model, or pairs for a reward model, rows 2i (which won) and 2i + 1 of a batch.
+// language model, or pairs for a reward model. Item i is pair number order[i], rows 2 order[i]
+// (which won) and 2 order[i] + 1 of a batch.
 typedef struct {
     const Corpus *docs;
     const Batch *pairs;
+    const int *order;
     int first, end;
 } Lessons;
 
 static void batch_add_lesson(Batch *b, const Lessons *from, int i, int T) {
     if (from->docs) { batch_add_story(b, from->docs, i, T, 1); }
     for (int k = 0; k < 2 && from->pairs; k++) {
-        const int *row = from->pairs->row + 2 * i + k;
+        const int *row = from->pairs->row + 2 * from->order[i] + k;
         batch_add(b, from->pairs->token + row[0], row[1] - row[0], 1);
     }
     if (from->pairs) { b->pair[b->n_pairs++] = (Pair){b->n_rows - 2, b->n_rows - 1, 1}; }
@@ -2065,12 +2236,36 @@ static double lessons_loss(const GPT *g, Acts *a, Batch *b, Loss loss, const Les
     return total / n;
 }
 
+// End a run that was interrupted after this step. The model is kept if -o asked for one, under a
+// name that says that it is not finished.
+static _Noreturn void end_early(const GPT *g, const Options *o, int step) {
+    char path[NAME_BYTES] = "";
+    progress("%s", "");
+    training = 0;
+    if (o->out) {
+        snprintf(path, sizeof path, "%s.unfinished", o->out);
+        gpt_save(g, path);
+    }
+    stop(128 + interrupted, "interrupted after step %d of %d%s%s", step, o->steps,
+         o->out ? "; the model so far is " : "", path);
+}
+
+// The learning rate of a step: linear warm-up over a twentieth of the steps, then half a cosine
+// down to 0.
+static double scheduled_rate(double lr, int step, int steps) {
+    double warm = step / (0.05 * steps + 1), done = (double)step / steps;
+    return lr * (warm < 1 ? warm : 0.5 * (1 + cos(3.141592653589793 * done)));
+}
+
 // Supervised training of g: AdamW, its rate warmed up and then brought to 0, over the lessons (from
 // 0 on) in a new order each pass. Ten times it prints and logs the loss, on them and on those held.
-static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const Lessons *held,
-                const Options *o) {
+// Returns the log, whose last row is left in `last`: it is to be written once the model has been.
+enum { ROW_BYTES = 256 };
+static Output fit(GPT *g, const char *name, Loss loss, const Lessons *from, const Lessons *held,
+                  const Options *o, char last[ROW_BYTES]) {
     int T = g->c.maxT, group = from->docs ? 1 : 2, n_rows = o->batch * group, since = 0;
     int every = (o->steps + 9) / 10;
+    double chance = from->docs ? log((double)g->c.V) : log(2.0);  // the loss of guessing
     Acts a = acts_new(g, n_rows, T, 1);
     Batch b = batch_new(n_rows, n_rows * T, group);
     Deck deck = deck_new(from->end, o->seed, 'e');
@@ -2078,12 +2273,12 @@ static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const 
     printf("%.2f M parameters, %d thread%s\n", (double)g->n_params / 1e6, threads(),
            threads() > 1 ? "s" : "");
     double spent = 0, total = 0, norms = 0, norm, tokens = 0;
+    int hopeless = 0;
+    training = 1;  // from here on a signal ends the loop after the step under way
     for (int step = 1; step <= o->steps; step++) {
         double begin = seconds();
         for (batch_clear(&b); b.n_rows < n_rows;) { batch_add_lesson(&b, from, deal(&deck), T); }
-        // linear warm-up over a twentieth of the steps, then half a cosine down to 0
-        double warm = (double)step / (0.05 * o->steps + 1), done = (double)step / o->steps;
-        double lr = o->lr * (warm < 1 ? warm : 0.5 * (1 + cos(3.141592653589793 * done)));
+        double lr = scheduled_rate(o->lr, step, o->steps);
         double x = learn(g, &a, &b, name, loss, o, lr, 1, step, &norm);
         total += x;
         norms += norm;
@@ -2098,14 +2293,26 @@ static void fit(GPT *g, const char *name, Loss loss, const Lessons *from, const 
             printf("step %5d  train %.4f  validation %.4f  %.0f tokens/s  %.0f s\n", step,
                    total / since, v, tokens / spent, spent);
             fflush(stdout);
-            if (log.f) {
-                fprintf(log.f, "%d,%.6f,%.6f,%.6g,%.6g,%.0f,%.3f\n", step, total / since, v, lr,
-                        norms / since, tokens / spent, spent);
+            if (v > 1.5 * chance && !hopeless++) {
+                note("guessing has a validation loss of %.2f: --lr %g is probably too high", chance,
+                     o->lr);
             }
+            snprintf(last, ROW_BYTES, "%d,%.6f,%.6f,%.6g,%.6g,%.0f,%.3f\n", step, total / since, v,
+                     lr, norms / since, tokens / spent, spent);
+            if (log.f && step < o->steps) { fputs(last, log.f); }
             total = norms = since = 0;
         }
+        if (interrupted && step < o->steps) { end_early(g, o, step); }
     }
-    output_close(&log);
+    training = 0;
+    return log;
+}
+
+// Save a model; only then complete the log of its training.
+static void save_trained(const GPT *g, const Options *o, Output *log, const char *last) {
+    gpt_save(g, o->out);
+    if (log->f) { fputs(last, log->f); }
+    output_close(log);
 }
 
 // The bandit's reference policy: SFT on responses drawn from its data.
@@ -2141,6 +2348,7 @@ typedef struct {
     Batch probe;               // pairs of reference samples, to watch their log-probabilities
     int queries, updates;
     Output log, hist;
+    double start_gold, start_entropy;  // the reference's, at step 0
     int n_bins;                // of the histogram: tokens in the bandit, lengths of stories
     double *count;
     struct { double loss, push_up, push_down, grad_norm, clip_frac, n; } sum;  // since the last row
@@ -2293,13 +2501,20 @@ static void evaluate(Run *run, int step) {
         chosen += response_sum(probe, probe->logp, won) / probe->n_pairs;
         rejected += response_sum(probe, probe->logp, lost) / probe->n_pairs;
         margin += h / probe->n_pairs;
-        accuracy += (double)(h > 0) / probe->n_pairs;
+        accuracy += (h > 0 ? 1 : h < 0 ? 0 : 0.5) / probe->n_pairs;
     }
     progress("%s", "");
     printf("step %5d  queries %6d  reward %.4f  ", step, run->queries, mean[GOLD]);
     if (run->rm.params) { printf("proxy %6.3f  length %5.1f  ", mean[PROXY], mean[LENGTH]); }
     printf("KL %7.3f  entropy %6.2f  distinct %.3f\n", mean[KL], mean[ENTROPY], mean[DISTINCT]);
     fflush(stdout);
+    if (step == 0) {
+        run->start_gold = mean[GOLD];
+        run->start_entropy = mean[ENTROPY];
+    } else if (mean[ENTROPY] < 0.01 * run->start_entropy && mean[GOLD] < run->start_gold) {
+        note("the policy has collapsed: it has entropy %.2f (the reference: %.2f) and earns less; "
+             "--lr %g is probably too high", mean[ENTROPY], run->start_entropy, run->o->lr);
+    }
     if (run->log.f) {
         double n = run->sum.n > 0 ? run->sum.n : NAN;
         const double row[] = {
@@ -2376,6 +2591,7 @@ static void train(Run *run) {
     Deck deck = deck_new(most, o->seed, 'o');
     make_probe(run);
     evaluate(run, 0);
+    training = 1;
     for (long long step = 1, left = 0, round = 0; step <= o->steps; step++, left--) {
         double begin = seconds();
         if (left == 0) {
@@ -2391,79 +2607,14 @@ static void train(Run *run) {
         gradient_step(run);
         run->spent += seconds() - begin;
         progress("%s, step %lld of %d", run->method->name, step, o->steps);
+        if (step == o->steps && o->out) { gpt_save(&run->policy, o->out); }  // before the last row
         if (step % o->eval_every == 0 || step == o->steps) { evaluate(run, (int)step); }
+        if (interrupted && step < o->steps) { end_early(&run->policy, o, (int)step); }
     }
+    training = 0;
 }
 
-// ==== 11  Categorical KL =========================================================================
-// Why preference tuning is mode-seeking, in the smallest setting: a softmax over a few bins is
-// moved from q0 to a target t by gradient descent on its logits, along
-//     forward KL(t || p), maximum likelihood:        dlogit_i = p_i - t_i
-//     reverse KL(p || t), regularised reward:        dlogit_i = p_i (log(p_i / t_i) - KL(p || t))
-// for E_p[r] - beta KL(p || ref) = -beta KL(p || t) + const with t = ref exp(r / beta) / Z. The p_i
-// in front starves the reverse gradient where the model has no mass.
-
-enum { BINS = 20, KL_STEPS = 20000, SETTLED = 20 };
-
-// p = softmax(logit); KL(p || q) in nats; half the sum of |p - q|.
-static void softmax_of(const double *logit, double *p) {
-    double total = 0;
-    for (int i = 0; i < BINS; i++) { total += p[i] = exp(logit[i]); }
-    for (int i = 0; i < BINS; i++) { p[i] /= total; }
-}
-
-static double kl_divergence(const double *p, const double *q) {
-    double kl = 0;
-    for (int i = 0; i < BINS; i++) { kl += p[i] * log(p[i] / q[i]); }
-    return kl;
-}
-
-static double total_variation(const double *p, const double *q) {
-    double tv = 0;
-    for (int i = 0; i < BINS; i++) { tv += fabs(p[i] - q[i]) / 2; }
-    return tv;
-}
-
-// A bump around `center`, over `floor_mass` spread evenly.
-static void bump(double *p, double center, double width, double floor_mass) {
-    double total = 0;
-    for (int i = 0; i < BINS; i++) { total += p[i] = exp(-pow((i - center) / width, 2) / 2); }
-    for (int i = 0; i < BINS; i++) { p[i] = (1 - floor_mass) * p[i] / total + floor_mass / BINS; }
-}
-
-// d = the gradient on the logits of p = softmax(logit), which lies at KL(p || t) = kl from t.
-static void kl_gradient(const double *p, const double *t, double kl, int reverse, double *d) {
-    for (int i = 0; i < BINS; i++) {
-        d[i] = reverse ? p[i] * (log(p[i] / t[i]) - kl) : p[i] - t[i];
-    }
-}
-
-// Descend from q0 to t; returns the steps until no more than a tenth of the initial total variation
-// is left, and is not left again within SETTLED steps (KL_STEPS: never). f: a log, or NULL.
-static int descend(const double *q0, const double *t, int reverse, double lr, const char *name,
-                   FILE *f) {
-    double logit[BINS], p[BINS], d[BINS], start = total_variation(q0, t);
-    int arrived = 0;
-    for (int i = 0; i < BINS; i++) { logit[i] = log(q0[i]); }
-    for (int step = 0; step < KL_STEPS; step++) {
-        softmax_of(logit, p);
-        double kl = kl_divergence(p, t), left = total_variation(p, t);
-        if (!(left <= 0.1 * start)) { arrived = step + 1; }
-        if (f && (step < 100 || step % 100 == 0)) {
-            fprintf(f, "%s,%s,%g,%d,%.6g,%.6g,%.6g", name, reverse ? "reverse" : "forward", lr,
-                    step, left, kl_divergence(t, p), kl);
-            for (int i = 0; i < BINS; i++) { fprintf(f, ",%.6g", p[i]); }
-            fputc('\n', f);
-        }
-        if (!isfinite(kl)) { return KL_STEPS; }  // thrown too far
-        if (step - arrived >= SETTLED) { return arrived; }
-        kl_gradient(p, t, kl, reverse, d);
-        for (int i = 0; i < BINS; i++) { logit[i] -= lr * d[i]; }
-    }
-    return KL_STEPS;
-}
-
-// ==== 12  Commands ===============================================================================
+// ==== 11  Commands ===============================================================================
 
 static const char NEEDED[] = "needed";  // in place of a default: there is no doing without it
 
@@ -2493,10 +2644,10 @@ static const struct Option {
      "tinystories_tok.bin", "tokenizer and stories"},
     {"--steps", "sft", "N", 'i', AT(steps), 1, 1e9, "4000", "gradient steps"},
     {"--batch", "sft", "B", 'i', AT(batch), 1, 65536, "16", "stories a step"},
-    {"--lr", "sft", "X", 'd', AT(lr), 1e-12, 1e6, "0.003", "highest learning rate"},
+    {"--lr", "sft", "X", 'd', AT(lr), 1e-12, 1, "0.003", "highest learning rate"},
     {"--steps", "rm", "N", 'i', AT(steps), 1, 1e8, "300", "gradient steps"},
     {"--batch", "rm", "B", 'i', AT(batch), 1, 65536, "32", "pairs a step"},
-    {"--lr", "rm", "X", 'd', AT(lr), 1e-12, 1e6, "0.003", "learning rate"},
+    {"--lr", "rm", "X", 'd', AT(lr), 1e-12, 1, "0.003", "learning rate"},
     {"-n", "pairs", "N", 'i', AT(n), 1, 1e7, "2000", "number of pairs"},
     {"--label-noise", "pairs", "X", 'd', AT(label_noise), 0, 1e6, "0", "labels' temperature"},
     {"-n", "eval", "N", 'i', AT(n), 2, 1e5, "256", "number of prompts"},
@@ -2507,7 +2658,7 @@ static const struct Option {
     {"-n", "tune", "N", 'i', AT(n), 1, 1024, NULL, "responses to each (10; stories 8, pairs 2)"},
     {"--collect", "tune", "N", 'i', AT(collect), 1, 1e8, NULL, "prompts a collection (--batch)"},
     {"--reuse", "tune", "T", 'i', AT(reuse), 1, 1e6, NULL, "passes over each (10; stories 2)"},
-    {"--lr", "tune", "X", 'd', AT(lr), 1e-12, 1e6, NULL, "learning rate (the method's, see below)"},
+    {"--lr", "tune", "X", 'd', AT(lr), 1e-12, 1, NULL, "learning rate (the method's, see below)"},
     {"--beta", "tune", "X", 'd', AT(beta), 1e-6, 1e6, NULL, "temperature: dpo (0.1), rwr (1)"},
     {"--tau", "tune", "X", 'd', AT(tau), 1e-6, 1e6, "0.05", "ipo: margins are pulled to 1/(2 tau)"},
     {"--kl", "tune", "X", 'd', AT(kl), 0, 1e6, "0", "subtract X log(pi/pi_ref) from rewards"},
@@ -2534,17 +2685,26 @@ static const struct Option {
     {"--text", "score", "TEXT", 's', AT(text), 0, 0, NULL, "score this, after the start token"},
     {"--ids", "score", "FILE", 's', AT(ids), 0, 0, NULL, "score rows of token ids, one a line"},
     {"--seed", "sft sample tune pairs rm eval", "N", 'i', AT(seed), 0, INT_MAX, "1", "random seed"},
-    {"--log", "sft tune kl rm eval", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
+    {"--log", "sft tune rm eval", "FILE", 's', AT(log), 0, 0, NULL, "write a CSV"},
 #undef AT
 };
 enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
 
+// The next of some words that are separated by commas, without spaces around it: returns where it
+// starts and sets its length *n, and moves *words past it. NULL: there is none left.
+static const char *next_word(const char **words, size_t *n) {
+    const char *word = *words + strspn(*words, " ,");
+    *n = strcspn(word, ",");
+    *words = word + *n;
+    while (*n && word[*n - 1] == ' ') { --*n; }
+    return *n ? word : NULL;
+}
+
 // Whether text has one of the words (separated by commas), as a whole word.
 static int has_any(const char *text, const char *words) {
     size_t n;
-    for (const char *word = words; *word; word += n + (word[n] == ',')) {
-        n = strcspn(word, ",");
-        for (const char *p = text; n && *p; p++) {
+    for (const char *word; (word = next_word(&words, &n)) != NULL;) {
+        for (const char *p = text; *p; p++) {
             int begins = p == text || kind(p[-1]) != 'a';
             if (begins && !strncmp(p, word, n) && kind(p[n]) != 'a') { return 1; }
         }
@@ -2557,32 +2717,16 @@ static void refuse(int wrong, const char *why) {
     if (wrong) { stop(2, "%s", why); }
 }
 
-// How unlike two words of at most 31 letters are: twice the number of single-letter edits between
-// them (Levenshtein), and one more if they begin differently, as slips seldom do.
-static int unlike(const char *a, const char *b) {
-    int row[32], n = min_int((int)strlen(b), 31);
-    for (int j = 0; j <= n; j++) { row[j] = j; }
-    for (int i = 0; a[i] && i < 31; i++) {
-        int diagonal = row[0];
-        row[0] = i + 1;
-        for (int j = 1; j <= n; j++) {
-            int replaced = diagonal + (a[i] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = min_int(replaced, 1 + min_int(row[j], row[j - 1]));
-        }
-    }
-    return 2 * row[n] + (a[0] != b[0]);
-}
-
-// Index of `word` in a table whose rows begin with a name; a usage error names the nearest one.
+// Index of `word` in a table whose rows begin with a name. A usage error lists the valid names.
 static int find(const char *what, const char *word, const void *table, size_t n, size_t row_size) {
-    const char *nearest = NULL;
+    char names[1024] = "";
     for (size_t i = 0; i < n; i++) {
         const char *name = *(const char *const *)((const char *)table + i * row_size);
         if (!strcmp(name, word)) { return (int)i; }
-        if (!nearest || unlike(word, name) < unlike(word, nearest)) { nearest = name; }
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", name);
     }
-    stop(2, "unknown %s '%s'; the nearest is '%s'", what, word, nearest);
+    stop(2, "unknown %s '%s'; there are %s", what, word, names);
 }
 
 // Put the text of an option's value where it belongs in o.
@@ -2615,7 +2759,7 @@ static Options options_parse(const char *command, int argc, char **argv) {
     for (int a = 0; a < argc; a++) {
         if (argv[a][0] != '-' || !strcmp(argv[a], "-")) {
             if (o.file || (n && strcmp(command, "info"))) {
-                stop(2, "unexpected '%s'; see pref help %s", argv[a], command);
+                stop(2, "unexpected '%s'; see " PROGRAM " help %s", argv[a], command);
             }
             o.file = argv[a];
         } else if (n == 0) {
@@ -2630,7 +2774,7 @@ static Options options_parse(const char *command, int argc, char **argv) {
     }
     for (p = own; p < own + n; p++) {
         if (p->standard == NEEDED && *(const char **)((char *)&o + p->at) == NEEDED) {
-            stop(2, "%s %s is needed; see pref help %s", p->name, p->value, command);
+            stop(2, "%s %s is needed; see " PROGRAM " help %s", p->name, p->value, command);
         }
     }
     return o;
@@ -2678,14 +2822,16 @@ static void command_sft(const Options *o) {
     // Tokens used alike, as names are, get alike gradients: what tells them apart is mostly what
     // they start with, so they start wider than GPT-2's (README, "The story model").
     g.tensor[WTE].std = 0.15;
+    g.tokenizer = t.print;
     gpt_init(&g, o->seed);
     int n = train_set.n_docs, cut = 0;
     for (int d = 0; d < n; d++) { cut += train_set.doc[d + 1] - train_set.doc[d] > o->T - 1; }
     printf("%d stories to train on, %d to validate, %d longer than the context of %d\n", n,
            val.n_docs, cut, o->T);
-    fit(&g, "sft", loss_tokens, &(Lessons){&train_set, NULL, 0, n},
-        &(Lessons){&val, NULL, 0, min_int(val.n_docs, 500)}, o);
-    gpt_save(&g, o->out);
+    char last[ROW_BYTES];
+    Output log = fit(&g, "sft", loss_tokens, &(Lessons){&train_set, NULL, NULL, 0, n},
+                     &(Lessons){&val, NULL, NULL, 0, min_int(val.n_docs, 500)}, o, last);
+    save_trained(&g, o, &log, last);
     printf("\na sample:\n");
     Sampling how = {.T = o->T, .eot = t.eot, .temperature = 1, .seed = o->seed};
     print_samples(&g, &t, &t.eot, 1, 1, &how);
@@ -2694,9 +2840,9 @@ static void command_sft(const Options *o) {
 
 // The model and the tokenizer it was trained with.
 static GPT load_with_tokenizer(const Options *o, Tokenizer *t) {
-    GPT g = gpt_load(o->model, 0, 0);
+    GPT g = policy_load(o->model);
     *t = tokenizer_load(o->data);
-    fit_vocabulary(o->model, g.c, o->data, t);
+    check_tokenizer(o->model, &g, o->data, t);
     return g;
 }
 
@@ -2706,6 +2852,7 @@ static int *encode_row(const Tokenizer *t, const char *text, int most, int *n) {
     if (bytes > 1 << 20) {
         stop(1, "the text is %zu bytes long; at most %d can be read", bytes, 1 << 20);
     }
+    if (has_marker(t, text)) { stop(1, "the text spells out the end-of-text token; leave it out"); }
     int *id = alloc(bytes + 1, sizeof(int), "the text");
     id[0] = t->eot;
     *n = 1 + encode(t, text, (int)bytes, id + 1);
@@ -2726,81 +2873,12 @@ static void command_sample(const Options *o) {
     print_samples(&g, &t, prompt, n, o->n, &how);
 }
 
-// Print the log-probability of every token of a row but the first.
-static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
-    batch_clear(b);
-    batch_add(b, id, n, 1);
-    gpt_forward(g, a, b, b->logp, NULL);
-    for (int i = 1; i < n; i++) { printf("%s%.6f", i > 1 ? " " : "", (double)b->logp[i]); }
-    putchar('\n');
-}
-
-// Score a text, or rows of token ids: what another implementation can be compared with.
-static void command_score(const Options *o) {
-    refuse(!o->text == !o->ids, "score needs one of --text and --ids");
-    Tokenizer t = {0};
-    GPT g = o->text ? load_with_tokenizer(o, &t) : gpt_load(o->model, 0, 0);
-    Acts a = acts_new(&g, 1, g.c.maxT, 0);
-    Batch b = batch_new(1, g.c.maxT, 1);
-    if (o->text) {
-        int n, *id = encode_row(&t, o->text, g.c.maxT, &n);
-        score_row(&g, &a, &b, id, n);
-        return;
-    }
-    Input in = input_open(o->ids);
-    char *text = NULL, *end;
-    size_t room = 0;
-    for (int line = 1; getline(&text, &room, in.f) >= 0; line++) {
-        int *id = b.token, n = 0, T = g.c.maxT;
-        for (char *p = text + strspn(text, " \t\r\n"); *p; p = end + strspn(end, " \t\r\n")) {
-            long x = strtol(p, &end, 10);
-            if (end == p || x < 0 || x >= g.c.V || n == T) {
-                stop(1, "%s:%d: expected at most %d ids from 0 to %d", o->ids, line, T, g.c.V - 1);
-            }
-            id[n++] = (int)x;
-        }
-        if (n > 0) { score_row(&g, &a, &b, id, n); }
-    }
-    free(text);
-    fclose(in.f);
-}
-
-// Speed of training and of sampling on random tokens, the best of several runs.
-static void command_bench(const Options *o) {
-    Config c = shape(o, o->V);
-    GPT g = gpt_new(c, 0, 1);
-    gpt_init(&g, 1);
-    int B = o->batch, n = B * o->T;
-    Acts a = acts_new(&g, B, o->T, 1);
-    Batch b = batch_new(B, n, 1), start = batch_new(B, B, 1), out = batch_new(B, n, 1);
-    Rng r = rng_stream(1, 'b', 0);
-    int *row = alloc(o->T, sizeof(int), "a row");
-    for (int i = 0; i < B; i++) {
-        for (int t = 0; t < o->T; t++) { row[t] = rng_below(&r, o->V); }
-        batch_add(&b, row, o->T, 1);
-        batch_add(&start, row, 1, 1);
-    }
-    Acts s = sampler_new(c, B, o->T);
-    Sampling how = {.T = o->T, .eot = -1, .temperature = 1, .seed = 1};
-    for (int sampling = 0; sampling < 2; sampling++) {
-        double best = INFINITY, end = seconds() + 3, norm;
-        for (int k = 1; k <= 5 || seconds() < end; k++) {
-            double begin = seconds();
-            how.stream = k;
-            if (sampling) { rollout(&g, &s, &start, 1, &how, &out); }
-            if (!sampling) { learn(&g, &a, &b, "bench", loss_tokens, o, 1e-3, 1, k, &norm); }
-            best = fmin(best, seconds() - begin);
-        }
-        printf("%s: %.0f tok/s\n", sampling ? "sample" : "train", n / best);
-    }
-}
-
 // A run with the model that -m names, on the task that --task names, of stories.
 static Run story_run(const Options *o) {
     const Task *task = &TASKS[find("task", o->task, TASKS, N_TASKS, sizeof *TASKS)];
     if (task->kind == BANDIT) { stop(2, "--task %s: expected a task of stories", o->task); }
-    Run run = {.o = o, .policy = gpt_load(o->model, 0, 0)};
-    run.world = world_new(task, o, run.policy.c);
+    Run run = {.o = o, .policy = policy_load(o->model)};
+    run.world = world_new(task, o, &run.policy);
     return run;
 }
 
@@ -2808,11 +2886,15 @@ static Run story_run(const Options *o) {
 static void load_reward_model(Run *run, int rows) {
     const char *path = run->o->rm;
     if (!path) { return; }
-    GPT g = run->rm = gpt_load(path, 0, 0);
+    GPT g = run->rm = gpt_load(path);
     int T = run->world.T;
-    fit_vocabulary(path, g.c, run->o->data, &run->world.t);
-    if (g.c.maxT != T) { stop(1, "%s: its context is %d, the model's is %d", path, g.c.maxT, T); }
-    if (!g.head) { stop(1, "%s: no reward model (it has no head); see pref rm", path); }
+    check_tokenizer(path, &g, run->o->data, &run->world.t);
+    if (g.c.maxT != T) {
+        stop(1, "%s has a context of %d, %s one of %d", path, g.c.maxT, run->o->model, T);
+    }
+    if (!g.head || (g.role && g.role != REWARD_MODEL)) {
+        stop(1, "%s: not a reward model but a policy; pref rm trains one", path);
+    }
     run->rm_acts = acts_new(&g, rows, T, 0);
 }
 
@@ -2873,40 +2955,46 @@ static void settle(Options *o, const Method *method, int bandit, int baseline) {
     }
 }
 
-// Set a run up, train, show what it did. Files are checked before the first step.
-static void command_tune(const Options *given) {
-    Options o = *given;
-    Run run = {.o = &o};
-    run.method = &METHODS[find("method", o.method, METHODS, N_METHODS, sizeof *METHODS)];
-    const Task *task = &TASKS[find("task", o.task, TASKS, N_TASKS, sizeof *TASKS)];
-    run.baseline = find("baseline", o.baseline, BASELINES, 4, sizeof *BASELINES);
+// Everything that a run needs before its first step. Sets the options that depend on each other in
+// *o, which the run keeps. Errors: files that cannot be read, written or used together.
+static Run run_new(Options *o) {
+    Run run = {.o = o};
+    run.method = &METHODS[find("method", o->method, METHODS, N_METHODS, sizeof *METHODS)];
+    const Task *task = &TASKS[find("task", o->task, TASKS, N_TASKS, sizeof *TASKS)];
+    run.baseline = find("baseline", o->baseline, BASELINES, 4, sizeof *BASELINES);
     int bandit = task->kind == BANDIT, values = run.baseline == VALUE_BASELINE;
     run.loss = values ? loss_ppo_value : run.method->loss;
-    settle(&o, run.method, bandit, run.baseline);
-    output_check(o.out);
-    run.ref = o.model ? gpt_load(o.model, 0, 0) : bandit_reference(o.len, o.seed);
-    run.world = world_new(task, &o, run.ref.c);
-    int T = run.world.T, n_step = o.batch * o.n, n_eval = bandit ? EVAL_BANDIT : EVAL_STORIES;
-    if (n_step * fmax(T, o.n) > INT_MAX) { stop(2, "a step of %d responses is too large", n_step); }
+    settle(o, run.method, bandit, run.baseline);
+    output_check(o->out);
+    run.ref = o->model ? policy_load(o->model) : bandit_reference(o->len, o->seed);
+    run.world = world_new(task, o, &run.ref);
+    int T = run.world.T, n_step = o->batch * o->n, n_eval = bandit ? EVAL_BANDIT : EVAL_STORIES;
+    if (n_step * fmax(T, o->n) > INT_MAX) { stop(2, "a step of %d responses is too large", n_step); }
     load_reward_model(&run, n_step);
-    if (o.pairs) { run.data = pairs_read(&run.world, o.pairs); }
+    if (o->pairs) { run.data = pairs_read(&run.world, o->pairs); }
     run.n_bins = bandit ? BANDIT_TOKENS : T;
     run.count = alloc(run.n_bins, sizeof *run.count, "the histogram");
-    run.hist = csv_open(o.hist, "step");
+    run.hist = csv_open(o->hist, "step");
     for (int i = 0; i < run.n_bins && run.hist.f; i++) {
         fprintf(run.hist.f, ",%d%s", bandit ? i : i + 1, i + 1 < run.n_bins ? "" : "\n");
     }
-    run.log = csv_open(o.log, LOG_HEADER);
+    run.log = csv_open(o->log, LOG_HEADER);
     run.policy = gpt_copy(&run.ref, values);
     run.acts = acts_new(&run.policy, n_step, T, 1);
-    run.step = batch_new(n_step, n_step * T, o.n);
+    run.step = batch_new(n_step, n_step * T, o->n);
     run.eval = batch_new(n_eval, n_eval * T, 1);
     run.probe = batch_new(4 * PROBE_PAIRS, 4 * PROBE_PAIRS * T, 2);
+    return run;
+}
+
+// Set a run up, train, show what it did.
+static void command_tune(const Options *given) {
+    Options o = *given;
+    Run run = run_new(&o);
     train(&run);
-    if (!bandit) { print_before_after(&run); }
-    if (o.out) { gpt_save(&run.policy, o.out); }
+    if (!is_bandit(&run.world)) { print_before_after(&run); }
     output_close(&run.hist);
-    output_close(&run.log);  // last: where it is, the run is complete
+    output_close(&run.log);
 }
 
 // "key": "text", with what JSON wants escaped.
@@ -2948,7 +3036,7 @@ static void command_pairs(const Options *o) {
     enum { ROUND = 64 };  // prompts at a time
     Run run = story_run(o);
     const World *w = &run.world;
-    int each = w->task->kind == SKEWED ? 32 : 4, n_rows = ROUND * each, written = 0, fruitless = 0;
+    int each = w->task->kind == SKEWED ? 32 : 4, n_rows = ROUND * each, written = 0;
     run.sampler = sampler_new(run.policy.c, n_rows, w->T);
     run.prompts = batch_new(ROUND, ROUND * MAX_PROMPT, 1);
     Batch b = batch_new(n_rows, n_rows * w->T, each), pair = batch_new(2, 2 * w->T, 2);
@@ -2957,9 +3045,9 @@ static void command_pairs(const Options *o) {
     Output out = output_open(o->out);
     Rng r = rng_stream(o->seed, 'l', 0);
     for (int round = 0; written < o->n; round++) {
-        if (fruitless++ == 1000) {
-            output_abandon(&out);
-            stop(1, "%s: none of %d prompts gave a pair", o->model, 1000 * ROUND);
+        if (round >= 20 && written < round * ROUND / 100) {
+            stop(1, "%s: only %d of %d prompts gave a pair; the others' responses are cut, alike or "
+                 "not UTF-8", o->model, written, round * ROUND);
         }
         sample_rows(&run, &run.policy, &w->train, ROUND, each, (uint64_t)round << 32 | 6, &b);
         for (int i = 0; i < n_rows; i++, all++) { sampled[b.row[i + 1] - b.start[i]]++; }
@@ -2977,7 +3065,6 @@ static void command_pairs(const Options *o) {
                         pair.reward[won], pair.reward[!won]);
                 for (int k = 0; k < 2; k++) { kept[pair.row[k + 1] - pair.start[k]]++; }
                 written++;
-                fruitless = 0;
             }
             for (int k = 0; k < 3; k++) { free(text[k]); }
         }
@@ -3028,7 +3115,7 @@ static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *data, con
 }
 
 // A reward model: the model with a scalar head, trained by Bradley and Terry on all pairs of a file
-// but the last tenth, which says how good it is.
+// but a tenth, drawn at random, which says how good it is.
 static void command_rm(const Options *o) {
     output_check(o->out);
     double begin = seconds(), right = 0;
@@ -3038,171 +3125,34 @@ static void command_rm(const Options *o) {
     Batch data = pairs_read(&w, o->pairs);
     int n_pairs = data.n_rows / 2, held = (n_pairs + 9) / 10, known = n_pairs - held, n = 0;
     if (known == 0) { stop(1, "%s: one pair is not enough", o->pairs); }
-    fit(&rm, "rm", loss_bradley_terry, &(Lessons){NULL, &data, 0, known},
-        &(Lessons){NULL, &data, known, n_pairs}, o);
+    rm.role = REWARD_MODEL;
+    Deck deck = deck_new(n_pairs, o->seed, 'h');
+    int *order = alloc(n_pairs, sizeof(int), "an order");
+    for (int p = 0; p < n_pairs; p++) { order[p] = deal(&deck); }
+    char last[ROW_BYTES];
+    Output log = fit(&rm, "rm", loss_bradley_terry, &(Lessons){NULL, &data, order, 0, known},
+                     &(Lessons){NULL, &data, order, known, n_pairs}, o, last);
     Acts a = acts_new(&rm, 2 * o->batch, w.T, 0);
     Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = o->seed};
     standardise(&rm, &a, &ref, &data, &how);
     gpt_forward(&rm, &a, &data, NULL, data.value);
     double *x = alloc(held, 4 * sizeof *x, "scores"), *y = x + 2 * held;
-    for (int p = known; p < n_pairs; p++) {
+    for (int i = known; i < n_pairs; i++) {
         double s[2];
-        for (int k = 0; k < 2; k++) {
-            x[n] = s[k] = (double)data.value[data.row[2 * p + k + 1] - 1];
-            y[n] = data.score[2 * p + k];
+        for (int k = 0, row = 2 * order[i]; k < 2; k++, row++) {
+            x[n] = s[k] = (double)data.value[data.row[row + 1] - 1];
+            y[n] = data.score[row];
             n += isfinite(y[n]) != 0;
         }
-        right += s[0] > s[1];
+        right += s[0] > s[1] ? 1 : s[0] < s[1] ? 0 : 0.5;
     }
     printf("%d pairs to train on, %d held out; %d steps in %.1f s\n", known, held, o->steps,
            seconds() - begin);
     printf("accuracy on the held-out pairs %.4f\n", right / held);
-    if (n > 2) { printf("correlation with their true scores %.4f\n", correlation(x, y, n)); }
-    gpt_save(&rm, o->out);
-}
-
-// A line, and a row of the log: mean and standard error of n numbers.
-static void print_mean(Output *log, const char *name, const double *x, int n) {
-    Moments m = moments(x, n);
-    double error = m.std / sqrt((double)n);
-    printf("%-24s %9.4f +- %.4f\n", name, m.mean, error);
-    if (log->f) { fprintf(log->f, "%s,%.6g,%.6g,%d\n", name, m.mean, error, n); }
-}
-
-// Of the responses that contain any of the words, the share with each.
-static void print_counts(Output *log, const char *whose, const Batch *b, const Tokenizer *t,
-                         const char *words) {
-    double *x = alloc(b->n_rows, sizeof *x, "counts");
-    size_t n;
-    for (const char *word = words; *word; word += n + (word[n] == ',')) {
-        int any = 0;
-        char name[64], one[64];
-        n = strcspn(word, ",");
-        snprintf(one, sizeof one, "%.*s", (int)n, word);
-        snprintf(name, sizeof name, "%s: %.40s", whose, one);
-        for (int r = 0; r < b->n_rows; r++) {
-            char *text = tokens_text(t, b->token + b->start[r], b->row[r + 1] - b->start[r]);
-            x[any] = has_any(text, one);
-            any += has_any(text, words);
-            free(text);
-        }
-        if (any) { print_mean(log, name, x, any); }
-        if (!any) { printf("%-24s no response has any of the words\n", name); }
-    }
-}
-
-// A policy beside its reference, both answering the same validation prompts.
-static void command_eval(const Options *o) {
-    static const char *const names[] = {"gold reward", "proxy reward", "KL to the reference",
-                                        "entropy", "distinct", "tokens in a response"};
-    enum { ROWS = 16 };  // at a time: few, so that a model of GPT-2's size fits in memory
-    Run run = story_run(o);
-    run.ref = gpt_load(o->ref, 0, 0);
-    if (memcmp(&run.ref.c, &run.policy.c, sizeof(Config))) {
-        stop(1, "%s: not of the same shape as %s; pref info shows both", o->ref, o->model);
-    }
-    load_reward_model(&run, ROWS);
-    int n = o->n, T = run.world.T;
-    if ((double)n * T > INT_MAX) { stop(2, "-n %d is too large", n); }
-    run.acts = acts_new(&run.policy, ROWS, T, 0);
-    run.sampler = sampler_new(run.policy.c, n, T);
-    run.prompts = batch_new(n, n * MAX_PROMPT, 1);
-    run.eval = batch_new(n, n * T, 1);
-    Batch *y = &run.eval, ref = batch_new(n, n * T, 1);
-    assess(&run, 4);
-    answer(&run, &run.ref, 1, 5, &ref);
-    double *x = alloc(n, sizeof *x, "scores");
-    Output log = csv_open(o->log, "quantity,mean,standard_error,n\n");
-    printf("%d prompts: mean +- standard error\n", n);
-    for (int k = 0; k < N_MEASURES; k++) {
-        for (int r = 0; r < n; r++) { x[r] = measure(&run, y, r, k); }
-        if (k != PROXY || o->rm) { print_mean(&log, names[k], x, n); }
-    }
-    gold_rewards(&run.world, y);
-    gold_rewards(&run.world, &ref);
-    for (int r = 0; r < n; r++) {
-        double gap = y->reward[r] - ref.reward[r];
-        x[r] = gap > 0 ? 1 : gap < 0 ? 0 : 0.5;
-    }
-    print_mean(&log, "gold reward (reference)", ref.reward, n);
-    print_mean(&log, "win rate (ties half)", x, n);
-    if (o->count) {
-        print_counts(&log, "policy", y, &run.world.t, o->count);
-        print_counts(&log, "reference", &ref, &run.world.t, o->count);
-    }
-    output_close(&log);
-}
-
-// The study of section 11: each way at its best of many learning rates.
-static void command_kl(const Options *o) {
-    double q0[BINS], t[BINS];
-    Output log = csv_open(o->log, "case,direction,lr,step,tv,forward_kl,reverse_kl");
-    for (int i = 0; i < BINS && log.f; i++) {
-        fprintf(log.f, ",p%d%s", i, i + 1 < BINS ? "" : "\n");
-    }
-    // a bump of width 2 around `at`, over some mass spread evenly, is to become one around `to`
-    const struct { const char *name; double at, to, floor_mass; } cases[] = {
-        {"near with mass everywhere", 6, 9, 0.1},
-        {"near with none elsewhere", 6, 9, 1e-6},
-        {"far with mass everywhere", 4, 15, 0.1},
-        {"far with a little there", 4, 15, 1e-3},
-        {"far with none to speak of", 4, 15, 1e-6},
-    };
-    printf("steps until 10%% of the initial total variation is left, at the best learning rate\n");
-    printf("%-30s %6s  forward KL (steps, lr)  reverse KL (steps, lr)\n", "target", "TV");
-    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        bump(q0, cases[c].at, 2, cases[c].floor_mass);
-        bump(t, cases[c].to, 2, cases[c].floor_mass);
-        printf("%-30s %6.3f", cases[c].name, total_variation(q0, t));
-        for (int reverse = 0; reverse < 2; reverse++) {
-            int best = KL_STEPS;
-            double best_lr = 1;
-            for (int k = -16; k <= 48; k++) {  // quarters of a doubling, from 1/16 to 4096
-                double lr = exp2(k / 4.0);
-                int steps = descend(q0, t, reverse, lr, NULL, NULL);
-                if (steps < best) {
-                    best = steps;
-                    best_lr = lr;
-                }
-            }
-            if (best == KL_STEPS) { printf("  %22s", "never"); }
-            if (best < KL_STEPS) { printf("  %12d %9.3g", best, best_lr); }
-            descend(q0, t, reverse, best_lr, cases[c].name, log.f);
-        }
-        putchar('\n');
-    }
-    output_close(&log);
-}
-
-// What a file holds, told by its first bytes.
-static void command_info(const Options *o) {
-    if (!o->file) { stop(2, "a file is needed; see pref help"); }
-    Input in = input_open(o->file);
-    int32_t magic;
-    input_read(&in, &magic, 1, sizeof magic);
-    if (magic == MODEL_MAGIC) {
-        GPT g = gpt_load(o->file, 0, 0);
-        printf("%s: GPT-2 with %d layers, %d heads, %d channels; vocabulary %d, context %d; "
-               "%zu parameters%s\n", o->file, g.c.L, g.c.NH, g.c.C, g.c.V, g.c.maxT, g.n_params,
-               g.head ? ", with a scalar head" : "");
-    } else if (magic == TOKENIZER_MAGIC) {
-        rewind(in.f);
-        Tokenizer t = tokenizer_read(&in);
-        printf("%s: tokenizer of %d tokens, end-of-text %d\n", o->file, t.V, t.eot);
-        const char *names[] = {"training tokens", "validation tokens"};
-        for (int i = 0; i < 2 && ftell(in.f) < (long)in.size; i++) {
-            Corpus c = corpus_read(&in, &t, names[i]);
-            printf("  %d %s in %d stories\n", c.doc[c.n_docs], names[i], c.n_docs);
-        }
-    } else if (memchr("{ \t\r\n", magic & 0xff, 5)) {
-        World w = {.T = 1 << 16, .t = tokenizer_load(o->data)};
-        Batch b = pairs_read(&w, o->file);
-        printf("%s: %d preference pairs, %.1f tokens a row\n", o->file, b.n_rows / 2,
-               (double)b.n_tokens / b.n_rows);
-    } else {
-        stop(1, "%s: no model, tokenizer or pairs (it begins with %d)", o->file, magic);
-    }
-    fclose(in.f);
+    double r = n > 2 ? correlation(x, y, n) : NAN;
+    if (r >= -1) { printf("correlation with their true scores %.4f\n", r); }
+    if (n > 2 && isnan(r)) { printf("their true scores, or the model's, are all equal\n"); }
+    save_trained(&rm, o, &log, last);
 }
 
 static void command_help(const Options *o);
@@ -3212,32 +3162,32 @@ static const struct {
     void (*run)(const Options *);
     const char *help;
 } COMMANDS[] = {
+#ifdef MORE_COMMANDS  // dev/measure.c is this file with commands of its own
+    MORE_COMMANDS
+#endif
+#ifndef MEASURE
     {"sft", command_sft, "train a model on stories: the reference policy"},
     {"pairs", command_pairs, "preference pairs, sampled and labelled by a task's truth"},
     {"rm", command_rm, "train a reward model on pairs"},
     {"tune", command_tune, "preference fine-tuning: any method, any task"},
-    {"eval", command_eval, "a tuned policy beside its reference"},
-    {"kl", command_kl, "forward against reverse KL on a few bins"},
     {"sample", command_sample, "continue a text"},
-    {"score", command_score, "log-probability of each token of a text"},
-    {"bench", command_bench, "tokens a second, training and sampling"},
-    {"info", command_info, "what a file holds: pref info FILE"},
-    {"help", command_help, "this; pref help COMMAND for its options"},
+#endif
+    {"help", command_help, "this; " PROGRAM " help COMMAND for its options"},
 };
 enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 
 // All commands; or one, with its options, and for tune its tasks and methods.
 static void command_help(const Options *o) {
     if (!o->file) {
-        printf("pref: preference fine-tuning of a small language model\n\n");
+        printf("pref.c: preference fine-tuning of a small language model\n\n");
         for (int i = 0; i < N_COMMANDS; i++) {
-            printf("  pref %-8s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+            printf("  " PROGRAM " %-8s %s\n", COMMANDS[i].name, COMMANDS[i].help);
         }
         printf("\nStart with: ./pref sft, then ./pref sample -m sft.bin -p \"Once upon a time\"\n");
         return;
     }
     int c = find("command", o->file, COMMANDS, N_COMMANDS, sizeof *COMMANDS);
-    printf("pref %s: %s\n", COMMANDS[c].name, COMMANDS[c].help);
+    printf(PROGRAM " %s: %s\n", COMMANDS[c].name, COMMANDS[c].help);
     for (const struct Option *p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
         if (!has_any(p->commands, COMMANDS[c].name)) { continue; }
         int width = 17 - (int)strlen(p->name);
@@ -3260,11 +3210,65 @@ static void command_help(const Options *o) {
     }
 }
 
+// Whether two paths name one file: the same name in the same folder, or the same file by links.
+static int same_file(const char *a, const char *b) {
+    const char *path[] = {a, b}, *name[2];
+    char folder[2][PATH_MAX] = {"", ""};
+    struct stat s[2];
+    if (!stat(a, &s[0]) && !stat(b, &s[1])) {
+        return S_ISREG(s[0].st_mode) && s[0].st_dev == s[1].st_dev && s[0].st_ino == s[1].st_ino;
+    }
+    for (int k = 0; k < 2; k++) {
+        const char *slash = strrchr(path[k], '/');
+        name[k] = slash ? slash + 1 : path[k];
+        snprintf(folder[k], PATH_MAX, "%.*s.", (int)(name[k] - path[k]), path[k]);
+        if (stat(folder[k], &s[k])) { return 0; }
+    }
+    return !strcmp(name[0], name[1]) && s[0].st_dev == s[1].st_dev && s[0].st_ino == s[1].st_ino;
+}
+
+// Usage error: a file that would be written is also read, or written twice.
+static void check_files(const Options *o) {
+    const struct { const char *option, *path; } files[] = {
+        {"-o", o->out}, {"--log", o->log}, {"--hist", o->hist}, {"-m", o->model}, {"--ref", o->ref},
+        {"--rm", o->rm}, {"--pairs", o->pairs}, {"--data", o->data}, {"--ids", o->ids}};
+    for (int i = 0; i < 3; i++) {
+        for (int j = i + 1; j < 9; j++) {
+            if (files[i].path && files[j].path && same_file(files[i].path, files[j].path)) {
+                stop(2, "%s and %s name the same file, %s", files[i].option, files[j].option,
+                     files[i].path);
+            }
+        }
+    }
+}
+
+// What every program does first: see that standard output is not taken for another file, catch
+// signals, and bound the number of threads.
+static void start_process(void) {
+    int fd;
+    do {  // were standard output closed, the next file that is opened would take its place
+        fd = open("/dev/null", O_RDONLY);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (int i = 0; i < 3; i++) {
+        struct sigaction action = {.sa_handler = on_signal}, old;
+        if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN) {  // nohup stays
+            sigaction(signals[i], &action, NULL);
+        }
+    }
+#ifdef _OPENMP
+    omp_set_num_threads(min_int(threads(), 256));  // OpenMP ends the program if it cannot have them
+#endif
+}
+
 // argv[1] is the command, what follows its options. Error: output that did not arrive.
 static void run_command(int argc, char **argv) {
+    start_process();
     int help = argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help");
     int c = find("command", help ? "help" : argv[1], COMMANDS, N_COMMANDS, sizeof *COMMANDS);
     Options o = options_parse(COMMANDS[c].name, argc > 2 ? argc - 2 : 0, argv + 2);
+    check_files(&o);
     COMMANDS[c].run(&o);
     if (fflush(stdout) != 0 || ferror(stdout)) { stop(1, "standard output: cannot write it"); }
 }
