@@ -1316,7 +1316,7 @@ static int has_marker(const Tokenizer *t, const char *text) {
     int n = token_length(t, t->eot);
     char marker[256] = "";
     memcpy(marker, t->bytes + t->at[t->eot], n);
-    return n > 1 && strstr(text, marker) != NULL;
+    return n > 1 && *marker && strstr(text, marker) != NULL;
 }
 
 // Encode n bytes to ids; returns their number. id has room for n.

@@ -928,8 +928,9 @@ static void test_kl_gradients(void) {
 // The truth about stories depends on their lengths.
 static void test_story_tasks(void) {
     const Task *tasks[] = {&TASKS[2], &TASKS[3], &TASKS[4]};
-    Options o = {.data = "tinystories_tok.bin"};
-    World w = world_new(tasks[0], &o, &(GPT){.c = {128, 512, 1, 1, 1, 512}});
+    Options o = {.data = "tinystories_tok.bin", .model = "the test's model"};
+    World w = world_new(tasks[0], &o, &(GPT){.c = {128, 512, 1, 1, 1, 512},
+                                            .tokenizer = tokenizer_load(o.data).print});
     int *y = alloc(200, sizeof(int), "a response"), count[128] = {0}, most = 0, prompts = 0;
     check(w.longest == 103 && w.mode >= 40 && w.mode <= 60, "mode %d, longest %d", w.mode,
           w.longest);
@@ -1238,7 +1239,14 @@ static void test_stories_file(void) {
         fails(1, wrong[i].says, "sft --data %s -o %s", bad, in_scratch("x.bin"));
         h[wrong[i].at] = kept;
     }
+    spill(bad, data, n);
+    FILE *longer = fopen(bad, "ab");
+    fputs("more", longer);
+    fclose(longer);
+    fails(1, "4 bytes follow its last block", "sft --data %s -o %s", bad, in_scratch("x.bin"));
     Tokenizer t = tokenizer_load("tinystories_tok.bin");
+    spill(bad, data, 1024 + (size_t)t.V + (size_t)t.at[t.V]);
+    fails(1, "holds no training tokens", "sft --data %s -o %s", bad, in_scratch("x.bin"));
     size_t block = 1024 + (size_t)t.V + (size_t)t.at[t.V];  // where the training tokens start
     memcpy(&h, &(int32_t *){0}, sizeof h);
     const struct { size_t at; int32_t value; const char *says; } worse[] = {
@@ -1338,11 +1346,13 @@ static void test_commands(void) {
           text);
     const struct { const char *ids, *says; } rows_[] = {
         {"1 x 3\n", ":1: expected"}, {"1 2\n3 -4\n", ":2: expected"}, {"1 512\n", "from 0 to 511"},
-        {"99999999999999999999\n", ":1: expected"}};
+        {"99999999999999999999\n", ":1: expected"}, {"1+2+3\n", ":1: expected"}};
     for (size_t i = 0; i < sizeof rows_ / sizeof *rows_; i++) {
         spill(ids, rows_[i].ids, strlen(rows_[i].ids));
         fails(1, rows_[i].says, "score -m %s --ids %s", model, ids);
     }
+    spill(ids, "1 2\0 3\n", 7);
+    fails(1, ":1: expected", "score -m %s --ids %s", model, ids);
     char *many = alloc(1000, 1, "test");
     for (int i = 0; i < 129; i++) {
         memcpy(many + 2 * i, "1 ", 2);
@@ -1355,8 +1365,11 @@ static void test_commands(void) {
     fails(1, "room for", "sample -m %s -p '%s'", model, many);
     fails(1, "room for", "score -m %s --text '%s'", model, many);
     fails(2, "unknown command 'smaple'; there are ", "smaple -m x");
-    fails(2, "unknown option '--step'; there are -o, --task, --data, --steps, ", "sft --step 3");
+    fails(2, "unknown option '--step'; there are --task, -o, --data, --steps, ", "sft --step 3");
     fails(2, "expected a value", "sft --steps");
+    fails(2, "help takes no options", "help --steps 3");
+    fails(1, sizeof(size_t) > 4 ? "of memory; the machine has" : "is too large for this machine",
+          sizeof(size_t) > 4 ? "sft -L 1000 -C 65536 -T 2" : "bench -L 64 -H 1 -C 4096 -V 2");
     fails(2, "whole number from 1", "sft --steps 0");
     fails(2, "whole number", "sft --steps 3x");
     fails(2, "whole number", "sft --steps 99999999999999999999");
@@ -1563,7 +1576,7 @@ static void test_builds(void) {
     const char *d = run.directory, *methods[] = {"dpo", "ppo", "bon"};
     bandit_file("ref.bin", 3, 1);
     const char *common = "tune --task r1 --len 3 --seed 4 --batch 5 -n 6 --reuse 4 --steps 80 "
-        "--eval-every 40";
+        "--lr 0.003 --eval-every 40";
     for (int i = 0; i < 3; i++) {
         const char *m = methods[i];
         shell("$RUNNER ./pref %s -m %s/ref.bin --method %s --log %s/off.csv >/dev/null", common, d, m, d);
@@ -1699,6 +1712,14 @@ static void test_tune_errors(void) {
     fails(2, "give one", "%s --steps 10 --queries 100", tune);
     fails(2, "makes 0 steps", "%s --queries 3 --reuse 1", tune);
     fails(2, "-n 2 at least", "%s -n 1", tune);
+    works("tune --method ppo --task r1 --len 2 -m %s -n 1 --steps 1", ref);
+    char *text;
+    slurp(in_scratch("stdout"), &text);
+    check(strstr(text, "note: -n 1 leaves nothing to compare with") != NULL, "-n 1: %s", text);
+    GPT wild = gpt_load(ref);
+    param(&wild, LNFB, 0)[0] = (real)3e38;
+    gpt_save(&wild, in_scratch("wild.bin"));
+    fails(1, "the model's logits are not finite", "%s --len 2 -m %s", tune, in_scratch("wild.bin"));
     fails(1, "are 100 and 10", "%s -m %s", tune, ref);
     fails(1, "cannot write", "%s --len 2 -m %s --log %s", tune, ref, in_scratch("no/such"));
     fails(1, "cannot write", "%s --len 2 -m %s -o %s", tune, ref, in_scratch("no/such"));
@@ -2119,12 +2140,10 @@ static void test_story_rewards(void) {
           t.world.longest, t.world.mode);
     check_evaluation(&t, "min");
     double proxy = 0;
-    int cut = 0;
     for (int r = 0; r < t.eval.n_rows; r++) { proxy += t.eval.reward[r] / t.eval.n_rows; }
     near(field(in_scratch("log.csv"), -1, "proxy_reward"), proxy, 1e-5, "proxy_reward");
     for (int r = 0; r < t.data.n_rows; r++) {
         int last = t.data.row[r + 1] - 1;
-        cut += t.data.token[last] != EOT;
         near(t.data.reward[r], t.data.token[last] == EOT ? (double)t.data.value[last] : -3, 1e-6,
              "the reward model's reward");
     }
@@ -2351,6 +2370,11 @@ static void test_reward_model(void) {
     check(strstr(text, "their true scores, or the model's, are all equal") && !strstr(text, "nan"),
           "equal scores: %s", text);
     near(said(text, "accuracy on the held-out pairs "), 0.5, 0, "ties are half right");
+    works("rm -m %s --data %s --pairs %s -o %s --steps 1", tiny_policy("endless.bin", data, 0, 0.2), data,
+          f, out);
+    slurp(in_scratch("stdout"), &text);
+    check(strstr(text, "note: the model's responses are cut: the scores keep their scale") != NULL,
+          "rm of an endless model: %s", text);
     fails(1, "a reward model, where a policy is needed", "pairs -m %s --data %s --task min -o %s",
           out, data, in_scratch("x.jsonl"));
 }
@@ -2693,6 +2717,26 @@ static void test_not_finite(void) {
           "2>%s/err", run.self, d, d);
     slurp(in_scratch("err"), &text);
     check(!*text || strstr(text, "note: the policy has collapsed"), "tune --lr 1: %s", text);
+    Options o = tune_options("bon", "r1", in_scratch("ref.bin"));
+    o.len = 2;
+    o.steps = 1;
+    o.lr = 0.5;
+    Run t = run_new(&o);
+    train(&t);
+    const char *said_there = in_scratch("collapse");
+    for (int k = 0; k < 3; k++) {  // entropy or reward may be low: both together are a collapse
+        t.start_entropy = k == 0 ? 1 : 1e4;
+        t.start_gold = k == 1 ? 0 : 1;
+        fflush(stderr);
+        check(freopen(said_there, "w", stderr) != NULL, "stderr");
+        evaluate(&t, 1);
+        fflush(stderr);
+        slurp(said_there, &text);
+        check((strstr(text, "note: the policy has collapsed: it has entropy ") == text) == (k == 2)
+              && (k < 2 || strstr(text, " and earns less; --lr 0.5 is probably too high\n")),
+              "the collapse, case %d: %s", k, text);
+    }
+    check(freopen("/dev/null", "w", stderr) != NULL, "stderr");
 }
 
 // The table that the KL study prints: by a plain descent of our own, in one case.
@@ -2792,6 +2836,7 @@ typedef struct { int test; pid_t pid; double begin; } Job;
 // In a process of its own: run a test, leave its output and its counts in its folder, and exit.
 static _Noreturn void run_test(int test) {
     run.directory = in_scratch((char[]){(char)('A' + test / 26), (char)('a' + test % 26), 0});
+    if (getenv("OMP_NUM_THREADS")) { set_threads(atoi(getenv("OMP_NUM_THREADS"))); }
     setpgid(0, 0);  // so that a time-out ends the commands that it started, too
     if (mkdir(run.directory, 0777) != 0 || !freopen(in_scratch("output"), "w", stdout)) {
         _exit(99);
@@ -2875,7 +2920,7 @@ int main(int argc, char **argv) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int jobs = wanted ? atoi(wanted) : (int)cores, running = 0, next = 0, asked = 0, totals[2] = {0};
     jobs = jobs < 1 ? 1 : min_int(jobs, MOST);
-    if (jobs > 1) { setenv("OMP_NUM_THREADS", "1", 0); }  // for the commands: a core is one test's
+    if (jobs > 1) { setenv("OMP_NUM_THREADS", "1", 0); }  // a core is one test's
     int fast = getenv("FAIL_FAST") != NULL;
     while ((next < N_TESTS && !stopped) || running > 0) {
         int skip = next < N_TESTS && ((TESTS[next].builds == FLOAT && is_double())

@@ -49,11 +49,13 @@ static void command_score(const Options *o) {
     Input in = input_open(o->ids);
     char *text = NULL, *end;
     size_t room = 0;
-    for (int line = 1; getline(&text, &room, in.f) >= 0; line++) {
+    ssize_t length;
+    for (int line = 1; (length = getline(&text, &room, in.f)) >= 0; line++) {
         int *id = b.token, n = 0, T = g.c.maxT;
         for (char *p = text + strspn(text, " \t\r\n"); *p; p = end + strspn(end, " \t\r\n")) {
             long x = strtol(p, &end, 10);
-            if (end == p || x < 0 || x >= g.c.V || n == T) {
+            int odd = end == p || !strchr(" \t\r\n", *end) || strlen(text) != (size_t)length;
+            if (odd || x < 0 || x >= g.c.V || n == T) {
                 stop(1, "%s:%d: expected at most %d ids from 0 to %d", o->ids, line, T, g.c.V - 1);
             }
             id[n++] = (int)x;
@@ -169,7 +171,7 @@ static void command_eval(const Options *o) {
 
 // What a file holds, told by its first bytes.
 static void command_info(const Options *o) {
-    if (!o->file) { stop(2, "a file is needed; see pref help"); }
+    if (!o->file) { stop(2, "a file is needed; see " PROGRAM " help"); }
     Input in = input_open(o->file);
     int32_t magic;
     input_read(&in, &magic, 1, sizeof magic);

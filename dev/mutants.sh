@@ -1,14 +1,16 @@
 #!/bin/sh
 # Plants the faults of dev/mutants.txt, one at a time, and tells which of them `make test` finds.
 #
-#   dev/mutants.sh [-j N] [NAME ...]    all faults, or those named; 'kl-*' (in quotes) names several
-#   dev/mutants.sh -c [NAME ...]        runs no test, but checks that each fault can be planted
+#   dev/mutants.sh [-j N] [-t SECONDS] [NAME ...]
+#                                   all faults, or those named; 'kl-*' (in quotes) names several
+#   dev/mutants.sh -c [NAME ...]    runs no test, but checks that each fault can be planted
 #
 # Every fault gets a copy of the sources of its own, in a scratch folder; the work tree is only
 # read. N copies are tested at a time, each with one thread (default: one for every core). The tests
 # stop at the first one that fails, as FAIL_FAST=1 tells them. A fault is found if the copy fails
-# its tests, does not compile, or takes much longer than the sources without a fault, which are
-# tested first. CFLAGS in the environment replaces the flags that the copies are compiled with.
+# its tests, does not compile, or takes more than SECONDS (300) and more than three times as long as
+# the sources without a fault, which are tested first. CFLAGS in the environment replaces the flags
+# that the copies are compiled with.
 #
 # Exit status: 0 if at least 95% were found, 1 if fewer were, 2 if the tool could not do its work.
 
@@ -16,25 +18,29 @@ cd "$(dirname "$0")/.." || exit 2
 list=dev/mutants.txt
 flags=${CFLAGS:--O1 -ftree-vectorize}  # quick to compile, and not too slow to run
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+least=300
 only_check=0
 unset CFLAGS MAKEFLAGS MFLAGS MAKELEVEL
 export LC_ALL=C
 
 usage() {
-    sed -n '2,5s/^# \{0,1\}//p' dev/mutants.sh >&2
+    sed -n '4,6s/^# \{0,1\}//p' dev/mutants.sh >&2
     exit 2
 }
-while getopts j:c option; do
+while getopts j:t:c option; do
     case $option in
     j) jobs=$OPTARG ;;
+    t) least=$OPTARG ;;
     c) only_check=1 ;;
     *) usage ;;
     esac
 done
 shift $((OPTIND - 1))
-case $jobs in
-'' | *[!0-9]* | 0*) usage ;;
-esac
+for number in "$jobs" "$least"; do
+    case $number in
+    '' | *[!0-9]* | 0*) usage ;;
+    esac
+done
 
 # What the list holds; its first lines say how it is written.
 #   faults names              the name of every fault, one a line
@@ -201,7 +207,7 @@ if ! make_test none; then
     exit 2
 fi
 whole=$(($(date +%s) - begin))
-limit=$((3 * whole > 300 ? 3 * whole : 300))
+limit=$((3 * whole > least ? 3 * whole : least))
 echo "all tests pass, in $whole s; a fault has $limit s"
 
 # Test one fault, and add a line to the results: how it went, seconds, name, and what failed first.

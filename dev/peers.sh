@@ -4,14 +4,14 @@
 #   PYTHON=/path/to/python dev/peers.sh [LLMC_DIR]
 #
 # PYTHON (default python3) is an interpreter with torch, LLMC_DIR a work tree of karpathy/llm.c; the
-# column of a missing one stays empty. PREF (default ./pref) is the program measured. Takes minutes,
+# column of a missing one stays empty. PREF (default ./measure) is the program measured. Takes minutes,
 # during which the machine must be idle. Each peer is measured between two runs of ours, so that a
 # machine that changes its pace shows; the ratios are those of our better run.
 set -u
 [ $# -le 1 ] || { echo "usage: dev/peers.sh [LLMC_DIR]" >&2; exit 2; }
 dir=${1:+$(cd "$1" && pwd)}
 cd "$(dirname "$0")/.." || exit 1
-PREF=${PREF:-./pref} PYTHON=${PYTHON:-python3}
+PREF=${PREF:-./measure} PYTHON=${PYTHON:-python3}
 [ -x "$PREF" ] || { echo "peers.sh: no program $PREF: run make first" >&2; exit 1; }
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -81,7 +81,7 @@ threads() { case $1 in x) n=1 ;; y) n=2 ;; esac; shift; OMP_NUM_THREADS=$n ours 
 versus threads 1 2 threads
 
 for cc in gcc clang; do
-    if ! $cc -O3 -march=native -fopenmp pref.c -lm -o "$tmp/pref_$cc" 2>"$tmp/why"; then
+    if ! $cc -O3 -march=native -fopenmp dev/measure.c -lm -o "$tmp/pref_$cc" 2>"$tmp/why"; then
         echo "peers.sh: compilers not compared: $(grep -m 1 -e error -e found "$tmp/why")" >&2
         exit
     fi

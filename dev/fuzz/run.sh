@@ -3,21 +3,29 @@
 #
 #   dev/fuzz/run.sh [SECONDS] [TARGET...]      60 seconds in all, on all cores, for all targets
 #
-# CORES=n takes no more; CORPUS=DIR keeps the inputs that turned out to matter, and starts there.
-# Exits 1 on a crash, a sanitizer's finding, a broken promise, a time-out (10 s for one input) or
-# more than 1 GB of memory, and says where the input lies. Needs clang and its compiler-rt.
+# CORES=n takes no more; CORPUS=DIR keeps the inputs that turned out to matter, and starts there;
+# CFLAGS=-DON_POLICY fuzzes the other program. Exits 1, and says where the input lies, on a crash, a
+# sanitizer's finding, a broken promise, a time-out (10 s for one input) or over 1 GB of memory.
+# Needs clang and its compiler-rt.
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 begin=$(date +%s)
+targets="checkpoint stories pairs text options ids info"
 case ${1-} in
 -* | 0*) echo "usage: dev/fuzz/run.sh [SECONDS] [TARGET...]" >&2; exit 2 ;;
 [1-9]*) seconds=$1; shift ;;
 *) seconds=60 ;;
 esac
-[ $# -gt 0 ] || set -- checkpoint stories pairs text options ids info
+[ $# -gt 0 ] || set -- $targets
+for target; do
+    case " $targets " in
+    *" $target "*) ;;
+    *) echo "run.sh: no target $target; there are: $targets" >&2; exit 2 ;;
+    esac
+done
 cores=${CORES:-$(getconf _NPROCESSORS_ONLN)}
 dir=$(mktemp -d) || exit 1
-corpus=${CORPUS:-$dir/corpus}
+mkdir -p "${CORPUS:=$dir/corpus}" && corpus=$(cd "$CORPUS" && pwd) || exit 1
 workers=
 trap 'kill $workers 2>/dev/null; wait; rm -rf "$dir"; exit 1' INT TERM HUP
 
@@ -26,15 +34,16 @@ trap 'kill $workers 2>/dev/null; wait; rm -rf "$dir"; exit 1' INT TERM HUP
 # Tracing comparisons as well would take half of the time and, from valid inputs, find nothing more.
 if ! clang -std=c11 -O1 -g -Wno-unused-function -fno-sanitize-coverage=trace-cmp \
     -fsanitize=fuzzer,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
-    "$here/fuzz.c" -o "$dir/fuzz" -lm; then
+    ${CFLAGS-} "$here/fuzz.c" -o "$dir/fuzz" -lm; then
     echo "run.sh: no fuzzer could be built" >&2
+    rm -rf "$dir"
     exit 1
 fi
 
 # --- inputs to start from, and words that mutations should know -----------------------------------
 
 mkdir -p "$dir/found" && cd "$dir" || exit 1
-for target in checkpoint stories pairs text options ids info; do
+for target in $targets; do
     mkdir -p "seeds/$target" "$corpus/$target" || exit 1
 done
 
@@ -66,6 +75,7 @@ printf '0 1 2\n\n3 4 5 6 7 8 9 10\n 11\t0\r\n' >seeds/ids/one
 words() { printf '%s\0' "$@" >"seeds/options/$1-$#"; }
 words tune --method ppo --task r1 --queries 100 --batch 2
 words tune --method dpo --task min -m x --pairs x --lr 0.1
+words tune --method ppo --task r1 -n 1
 words sft -L 1 -H 1 -C 8 --log x -o y
 words eval -m x --ref x --task skew --count a,b
 words help tune
@@ -73,7 +83,7 @@ words pairs -m "$(printf '%05000d' 1)/x" --task min -o y
 for target in checkpoint stories pairs text ids info; do
     if ! TARGET=$target VALID=1 ./fuzz "seeds/$target"/* >log 2>&1; then
         grep 'promise\|^Running' log | tail -n 2
-        echo "run.sh: that input should be valid" >&2
+        echo "run.sh: that input, in $dir, should be valid" >&2
         exit 1
     fi
 done
