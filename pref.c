@@ -196,9 +196,9 @@ static void input_read(Input *in, void *to, size_t count, size_t size) {
     }
 }
 
-// A file is written beside its place, under a name of its own, and renamed over it, so that a reader
-// never sees half of one and two programs never write the same one. Anything but a regular file
-// (/dev/null, /dev/stdout) is written in place, and so is a log, which people like to watch.
+// A file is written beside its place, under a name of its own, and renamed over it, so that a
+// reader never sees half of one, and two programs never write the same one. Anything but a regular
+// file (/dev/null, /dev/stdout) is written in place, and so is a log, which people like to watch.
 typedef struct {
     FILE *f;
     const char *path;
@@ -1269,9 +1269,9 @@ static int ends_sentence(uint32_t bytes) {
         || three == 0xefbc9f;
 }
 
-// Length of the first piece of s (n >= 1 bytes): an optional space with the letters after it (a full
-// stop among them is the last); a run of digits; a run of punctuation; a run of other bytes, but for
-// a space that belongs to letters.
+// Length of the first piece of s (n >= 1 bytes): an optional space with the letters after it (if a
+// full stop is among them, up to it); a run of digits; a run of punctuation; a run of other bytes,
+// but for a space that belongs to letters.
 static int piece_length(const char *s, int n) {
     int i = n > 1 && s[0] == ' ' && kind(s[1]) == 'a', first = kind(s[i]);
     uint32_t bytes = 0;
@@ -1841,8 +1841,8 @@ static void count_oddities(char *text[3], int line, int count[ODDITIES], int fir
 }
 
 // Read preference pairs: rows 2i (reward 1) and 2i + 1 (reward 0) are the responses of pair i that
-// won and lost. Errors, with the line: no such object, a pair of equals, a row longer than T. Notes:
-// texts that were probably joined otherwise than their author meant.
+// won and lost. Errors, with the line: no such object, a pair of equals, a row longer than T.
+// Notes: texts that were probably joined otherwise than their author meant.
 static Batch pairs_read(const World *w, const char *path) {
     Input in = input_open(path);
     char *text = NULL;
@@ -1879,8 +1879,10 @@ static Batch pairs_read(const World *w, const char *path) {
             b.reward[b.n_rows - 1] = !k;
         }
     }
-    static const char *const odd[] = {"a response begins without a space or line break",
-        "a word or number runs on from the prompt into a response", "a response repeats its prompt"};
+    static const char *const odd[] = {
+        "a response begins without a space or line break",
+        "a word or number runs on from the prompt into a response",
+        "a response repeats its prompt"};
     for (int k = 0; k < ODDITIES; k++) {
         if (count[k]) {
             note("%s:%d: %s; so in %d of %d pairs", path, first[k], odd[k], count[k], lines);
@@ -2969,7 +2971,9 @@ static Run run_new(Options *o) {
     run.ref = o->model ? policy_load(o->model) : bandit_reference(o->len, o->seed);
     run.world = world_new(task, o, &run.ref);
     int T = run.world.T, n_step = o->batch * o->n, n_eval = bandit ? EVAL_BANDIT : EVAL_STORIES;
-    if (n_step * fmax(T, o->n) > INT_MAX) { stop(2, "a step of %d responses is too large", n_step); }
+    if (n_step * fmax(T, o->n) > INT_MAX) {
+        stop(2, "a step of %d responses is too large", n_step);
+    }
     load_reward_model(&run, n_step);
     if (o->pairs) { run.data = pairs_read(&run.world, o->pairs); }
     run.n_bins = bandit ? BANDIT_TOKENS : T;
@@ -3046,8 +3050,8 @@ static void command_pairs(const Options *o) {
     Rng r = rng_stream(o->seed, 'l', 0);
     for (int round = 0; written < o->n; round++) {
         if (round >= 20 && written < round * ROUND / 100) {
-            stop(1, "%s: only %d of %d prompts gave a pair; the others' responses are cut, alike or "
-                 "not UTF-8", o->model, written, round * ROUND);
+            stop(1, "%s: only %d of %d prompts gave a pair; the others' responses are cut, alike "
+                 "or not UTF-8", o->model, written, round * ROUND);
         }
         sample_rows(&run, &run.policy, &w->train, ROUND, each, (uint64_t)round << 32 | 6, &b);
         for (int i = 0; i < n_rows; i++, all++) { sampled[b.row[i + 1] - b.start[i]]++; }

@@ -2,10 +2,10 @@
 Tests of pref.c and dev/measure.c, which they include. make test builds them twice: with double,
 where finite differences are exact to eight digits, and with float, which is what runs.
 
-    ./test_float                   all tests, several at a time; the last line counts what was checked
-    ./test_float dpo pairs         those whose names begin with these words
-    ./test_float --cli ARGS        pref (or measure) itself, so that the tests of whole commands run
-                                   the code under test, sanitizers and all
+    ./test_float                all tests, several at a time; the last line counts the checks
+    ./test_float dpo pairs      those whose names begin with these words
+    ./test_float --cli ARGS     pref (or measure) itself, so that the tests of whole commands run
+                                the code under test, sanitizers and all
 
 Every test is a process of its own, with a scratch folder of its own and a time limit: one that
 crashes or hangs is one failure. Checks are counted by what they say, numbers aside: a thousand like
@@ -19,15 +19,13 @@ program that runs pref and this one (an emulator); TEST_JOBS is how many tests r
 #include <dirent.h>
 #include <sys/wait.h>
 
-static int is_double(void) {
-    return sizeof(real) == sizeof(double);
-}
+static int is_double(void) { return sizeof(real) == sizeof(double); }
 
 enum { CHECKS = 4096, SHOWN = 5, TIME_LIMIT = 120 };
 static struct {
-    const char *self, *directory;  // this program; a scratch folder
-    uint64_t check[CHECKS];        // what was checked, as fingerprints of what the checks say
-    int failures[CHECKS], n;       // how often each of these failed
+    const char *self, *directory; // this program; a scratch folder
+    uint64_t check[CHECKS];       // what was checked, as fingerprints of what the checks say
+    int failures[CHECKS], n;      // how often each of these failed
 } run;
 
 // A number that changes if any bit does.
@@ -115,15 +113,13 @@ static void test_deck(void) {
 }
 
 static void fill(real *x, size_t n, Rng *r) {
-    for (size_t i = 0; i < n; i++) {
-        x[i] = (real)rng_normal(r);
-    }
+    for (size_t i = 0; i < n; i++) { x[i] = (real)rng_normal(r); }
 }
 
 // All layouts, sizes on both sides of tiles and blocks, with and without init and bias.
 static void test_matmul(void) {
-    const int sizes[][3] = {{1, 1, 1}, {7, 33, 5}, {8, 32, 16}, {65, 31, 300}, {70, 300, 257},
-                            {130, 1, 64}, {3, 513, 520}};
+    const int sizes[][3] = {{1, 1, 1},      {7, 33, 5},   {8, 32, 16},  {65, 31, 300},
+                            {70, 300, 257}, {130, 1, 64}, {3, 513, 520}};
     Rng r = rng_stream(1, 'm', 0);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         int M = sizes[s][0], N = sizes[s][1], K = sizes[s][2];
@@ -220,7 +216,7 @@ static void test_gpt_against_oracle(void) {
         near(sqrt(squares), ORACLE_GRAD[k][0], tolerance, "norm of the gradient of tensor %d", k);
         near(waves, ORACLE_GRAD[k][1], tolerance, "gradient of tensor %d, weighted", k);
     }
-    for (int step = 1; step <= 3; step++) {  // the first gradient is still there
+    for (int step = 1; step <= 3; step++) { // the first gradient is still there
         if (step > 1) {
             oracle_loss(&g, &a, &b);
             gpt_backward(&g, &a, &b, b.dlogp, b.dvalue);
@@ -234,9 +230,7 @@ static void test_gpt_against_oracle(void) {
 
 // Every single parameter: (L(w + h) - L(w - h)) / 2h against the backward pass.
 static void test_gpt_gradients(void) {
-    if (!is_double()) {
-        return;
-    }
+    if (!is_double()) { return; }
     GPT g = oracle_gpt();
     Acts a = acts_new(&g, 4, g.c.maxT, 1);
     Batch b = oracle_batch();
@@ -287,7 +281,7 @@ static void check_layer(const char *name, LayerForward *forward, LayerBackward *
     check(worst < 1e-7, "%s: gradient off by %g", name, worst);
 }
 
-enum { LN_N = 3, LN_C = 10 };  // x holds the input, then w, then b
+enum { LN_N = 3, LN_C = 10 }; // x holds the input, then w, then b
 
 static void norm_y(real *y, const real *x) {
     real stats[2 * LN_N];
@@ -303,16 +297,14 @@ static void norm_dx(real *dx, const real *dy, const real *x) {
     layernorm_backward(dx, dw, dw + LN_C, dy, x, w, stats, LN_N, LN_C);
 }
 
-static void gelu_y(real *y, const real *x) {
-    gelu_forward(y, x, 100);
-}
+static void gelu_y(real *y, const real *x) { gelu_forward(y, x, 100); }
 
 static void gelu_dx(real *dx, const real *dy, const real *x) {
     memcpy(dx, dy, 100 * sizeof *dx);
     gelu_backward(dx, x, 100);
 }
 
-enum { LIN_N = 5, LIN_C = 7, LIN_OC = 9 };  // x holds the input, then w, then the bias
+enum { LIN_N = 5, LIN_C = 7, LIN_OC = 9 }; // x holds the input, then w, then the bias
 
 static void linear_y(real *y, const real *x) {
     const real *w = x + LIN_N * LIN_C;
@@ -327,7 +319,7 @@ static void linear_dx(real *dx, const real *dy, const real *x) {
 }
 
 static const int ATT_ROWS[] = {0, 4, 5, 8};
-enum { ATT_C = 6 };  // three rows of 4, 1 and 3 tokens, two heads
+enum { ATT_C = 6 }; // three rows of 4, 1 and 3 tokens, two heads
 
 static void attention_y(real *y, const real *x) {
     real prob[52];
@@ -359,9 +351,7 @@ static void test_row_alone(void) {
     Rng r = rng_stream(3, 'r', 0);
     for (int k = 0; k < 9; k++) {
         int row[40], n = 2 + rng_below(&r, 39);
-        for (int i = 0; i < n; i++) {
-            row[i] = rng_below(&r, 50);
-        }
+        for (int i = 0; i < n; i++) { row[i] = rng_below(&r, 50); }
         batch_add(&all, row, n, 1);
     }
     gpt_forward(&g, &a, &all, all.logp, NULL);
@@ -381,9 +371,7 @@ static void test_row_alone(void) {
 static GPT sharp_gpt(Config c) {
     GPT g = gpt_new(c, 0, 1);
     gpt_init(&g, 7);
-    for (size_t i = 0; i < g.n_params; i++) {
-        g.params[i] *= g.params[i] == 1 ? 1 : 8;
-    }
+    for (size_t i = 0; i < g.n_params; i++) { g.params[i] *= g.params[i] == 1 ? 1 : 8; }
     gpt_pack(&g);
     return g;
 }
@@ -396,9 +384,7 @@ static void test_sampler_logp(void) {
     Rng r = rng_stream(4, 's', 0);
     for (int k = 0; k < 30; k++) {
         int row[10], n = 1 + rng_below(&r, 10);
-        for (int i = 0; i < n; i++) {
-            row[i] = rng_below(&r, 40);
-        }
+        for (int i = 0; i < n; i++) { row[i] = rng_below(&r, 40); }
         batch_add(&prompts, row, n, n);
     }
     Acts s = sampler_new(g.c, 180, 33);
@@ -436,9 +422,7 @@ static void test_sampler_frequencies(void) {
           exact = batch_new(V * V, 3 * V * V, 1);
     Acts a = acts_new(&g, V * V, 3, 0);
     batch_add(&prompt, (int[]){0}, 1, 1);
-    for (int i = 0; i < V * V; i++) {
-        batch_add(&exact, (int[]){0, i / V, i % V}, 3, 1);
-    }
+    for (int i = 0; i < V * V; i++) { batch_add(&exact, (int[]){0, i / V, i % V}, 3, 1); }
     gpt_forward(&g, &a, &exact, exact.logp, NULL);
     const double temperatures[] = {1, 0.7};
     for (int k = 0; k < 2; k++) {
@@ -446,17 +430,13 @@ static void test_sampler_frequencies(void) {
         int seen[V * V] = {0};
         Sampling how = {.T = 3, .eot = -1, .temperature = temperatures[k], .seed = 11};
         rollout(&g, &s, &prompt, ROWS, &how, &out);
-        for (int i = 0; i < ROWS; i++) {
-            seen[out.token[3 * i + 1] * V + out.token[3 * i + 2]]++;
-        }
-        for (int i = 0; i < V; i++) {  // each step's softmax is sharpened for itself
+        for (int i = 0; i < ROWS; i++) { seen[out.token[3 * i + 1] * V + out.token[3 * i + 2]]++; }
+        for (int i = 0; i < V; i++) { // each step's softmax is sharpened for itself
             double total = 0;
             for (int j = 0; j < V; j++) {
                 total += p[i * V + j] = exp(sharp * (double)exact.logp[3 * (i * V + j) + 2]);
             }
-            for (int j = 0; j < V; j++) {
-                p[i * V + j] /= total;
-            }
+            for (int j = 0; j < V; j++) { p[i * V + j] /= total; }
             first[i] = exp(sharp * (double)exact.logp[3 * i * V + 1]);
         }
         double total = first[0] + first[1] + first[2] + first[3] + first[4];
@@ -469,12 +449,8 @@ static void test_sampler_frequencies(void) {
     Sampling top = {.T = 3, .eot = -1, .temperature = 1, .top_k = 2, .seed = 12};
     int seen[V] = {0}, kinds = 0;
     rollout(&g, &s, &prompt, ROWS, &top, &out);
-    for (int i = 0; i < ROWS; i++) {
-        seen[out.token[3 * i + 1]]++;
-    }
-    for (int i = 0; i < V; i++) {
-        kinds += seen[i] > 0;
-    }
+    for (int i = 0; i < ROWS; i++) { seen[out.token[3 * i + 1]]++; }
+    for (int i = 0; i < V; i++) { kinds += seen[i] > 0; }
     check(kinds == 2, "top-k 2 draws %d kinds of tokens", kinds);
     Sampling greedy = {.T = 3, .eot = -1, .temperature = 0, .seed = 13};
     rollout(&g, &s, &prompt, 50, &greedy, &out);
@@ -564,8 +540,8 @@ static void check_loss(const char *name, Options o, double loss, const double *d
     Batch b = loss_batch(at);
     near(loss_of(name, &b, &o), loss, is_double() ? 1e-12 : 1e-5, "%s: the loss", name);
     for (int i = 0; i < 12; i++) {
-        near((double)b.dlogp[at[i]], d[i], is_double() ? 1e-12 : 1e-5,
-             "%s: dlogp of token %d", name, at[i]);
+        near((double)b.dlogp[at[i]], d[i], is_double() ? 1e-12 : 1e-5, "%s: dlogp of token %d",
+             name, at[i]);
     }
 }
 
@@ -579,7 +555,7 @@ static void test_losses(void) {
     o.ipo_mean = 1;
     check_loss("ipo", o, ORACLE_IPO_MEAN, ORACLE_IPO_MEAN_D);
     int at[12];
-    for (int m = 0; m < N_METHODS; m++) {  // every loss by finite differences of its own value
+    for (int m = 0; m < N_METHODS; m++) { // every loss by finite differences of its own value
         Batch b = loss_batch(at);
         real d[16];
         o = LOSS_OPTIONS;
@@ -598,8 +574,8 @@ static void test_losses(void) {
         check(worst < 1e-6, "%s: dlogp off by %g", METHODS[m].name, worst);
         int down = 0;
         for (int i = 0; i < b.n_tokens; i++) { down += d[i] > 0; }
-        check((down > 0) == (strcmp(METHODS[m].negative, "no") != 0),
-              "%s pushes %d tokens down", METHODS[m].name, down);
+        check((down > 0) == (strcmp(METHODS[m].negative, "no") != 0), "%s pushes %d tokens down",
+              METHODS[m].name, down);
         o.neg = 0;
         weigh(&b, METHODS[m].loss, &o);
         for (int i = 0; i < b.n_tokens; i++) {
@@ -607,7 +583,7 @@ static void test_losses(void) {
                   "--neg 0: nothing is pushed down");
         }
     }
-    Batch b = loss_batch(at);  // by hand: the best is row 0; responses of 3 tokens
+    Batch b = loss_batch(at); // by hand: the best is row 0; responses of 3 tokens
     near(loss_of("bon", &b, &o), -((double)b.logp[1] + (double)b.logp[2] + (double)b.logp[3]), 1e-6,
          "bon");
     check(b.dlogp[1] == -1 && b.dlogp[6] == 0, "bon pushes up the best alone");
@@ -617,7 +593,7 @@ static void test_losses(void) {
     for (int i = b.start[2]; i < b.row[3]; i++) { b.advantage[i] = large; }
     loss_of("rwr", &b, &o);
     check(b.dlogp[b.start[2]] == -5, "rwr's weights are capped");
-    memcpy(b.old_logp, b.logp, 16 * sizeof(real));  // the first step after collection
+    memcpy(b.old_logp, b.logp, 16 * sizeof(real)); // the first step after collection
     real ppo[16];
     loss_of("ppo", &b, &o);
     memcpy(ppo, b.dlogp, sizeof ppo);
@@ -683,9 +659,10 @@ static void test_heads(void) {
         near((double)b.returns[t + 1], ORACLE_RETURNS[t], tolerance, "returns");
         near((double)b.advantage[t + 1], (ORACLE_GAE[t] - mean) / sqrt(std), 1e-6, "GAE");
     }
-    const struct { double v, old, target; } cases[] = {
-        {0.5, 0.4, 1}, {0.9, 0.4, 0}, {-0.1, 0.4, 0.3}, {0.9, 0.4, 1}};
-    for (int k = 0; k < 2; k++) {  // the first three, then the last, where the clip is the larger
+    const struct {
+        double v, old, target;
+    } cases[] = {{0.5, 0.4, 1}, {0.9, 0.4, 0}, {-0.1, 0.4, 0.3}, {0.9, 0.4, 1}};
+    for (int k = 0; k < 2; k++) { // the first three, then the last, where the clip is the larger
         batch_clear(&b);
         batch_add(&b, (int[4]){0}, k ? 2 : 4, 1);
         for (int t = 0; t < (k ? 1 : 3); t++) {
@@ -727,9 +704,7 @@ static void table_logits(double *logit) {
     for (int i = 0; i < LOGITS; i++) { logit[i] = sin(2.3 * i + 0.4); }
 }
 
-static double table_reward(int way) {
-    return cos(1.7 * way) + 0.1 * way;
-}
+static double table_reward(int way) { return cos(1.7 * way) + 0.1 * way; }
 
 // REINFORCE's estimate for every possible group of two responses, weighted by its probability, is
 // the gradient of the expected reward: for no baseline and for the mean of the others.
@@ -784,7 +759,7 @@ static void test_dpo_optimum(void) {
         b.ref_logp[3 * y + 2] = (real)second[y / 4][y % 4];
         total += best[y] = exp(first[y / 4] + second[y / 4][y % 4] + table_reward(y) / o.beta);
     }
-    for (int i = 0; i < WAYS; i++) {  // both orders of each pair, each with its probability
+    for (int i = 0; i < WAYS; i++) { // both orders of each pair, each with its probability
         for (int j = 0; j < WAYS; j++) {
             double p = exp(log_sigmoid(table_reward(i) - table_reward(j)));
             if (i != j) { b.pair[b.n_pairs++] = (Pair){i, j, p}; }
@@ -929,8 +904,9 @@ static void test_kl_gradients(void) {
 static void test_story_tasks(void) {
     const Task *tasks[] = {&TASKS[2], &TASKS[3], &TASKS[4]};
     Options o = {.data = "tinystories_tok.bin", .model = "the test's model"};
-    World w = world_new(tasks[0], &o, &(GPT){.c = {128, 512, 1, 1, 1, 512},
-                                            .tokenizer = tokenizer_load(o.data).print});
+    World w = world_new(
+        tasks[0], &o,
+        &(GPT){.c = {128, 512, 1, 1, 1, 512}, .tokenizer = tokenizer_load(o.data).print});
     int *y = alloc(200, sizeof(int), "a response"), count[128] = {0}, most = 0, prompts = 0;
     check(w.longest == 103 && w.mode >= 40 && w.mode <= 60, "mode %d, longest %d", w.mode,
           w.longest);
@@ -938,7 +914,7 @@ static void test_story_tasks(void) {
         int *doc = w.train.doc + d, n = doc[1] - doc[0];
         count[n - prompt_length(&w.t, w.train.token + doc[0], n)]++;
     }
-    for (int l = 5; l < 99; l++) {  // the mode is where a window of 9 holds most
+    for (int l = 5; l < 99; l++) { // the mode is where a window of 9 holds most
         int near_l = 0;
         for (int i = l - 4; i <= l + 4; i++) { near_l += count[i]; }
         if (near_l > most) {
@@ -997,9 +973,7 @@ static int cli(const char *line) {
     for (char *p = words; *p; p++) {
         if (*p == '\'') {
             quoted = !quoted;
-            if (quoted) {
-                argv[argc++] = p + 1;
-            }
+            if (quoted) { argv[argc++] = p + 1; }
             *p = 0;
         } else if (*p == ' ' && !quoted) {
             *p = 0;
@@ -1035,14 +1009,13 @@ static void fails(int status, const char *words, const char *format, ...) {
     va_end(args);
     int got = cli(line);
     size_t n = slurp(in_scratch("stderr"), &error), newlines = 0;
-    for (size_t i = 0; i < n; i++) {
-        newlines += error[i] == '\n';
-    }
+    for (size_t i = 0; i < n; i++) { newlines += error[i] == '\n'; }
     char said[2048];
     snprintf(said, sizeof said, ": pref %.900s: status %d (expected %d), said: %.900s", line, got,
              status, error);
     check_text(got == status && newlines == 1 && strstr(error, words)
-               && !strncmp(error, "pref: ", 6), words, said);
+                   && !strncmp(error, "pref: ", 6),
+               words, said);
 }
 
 static void works(const char *format, ...) {
@@ -1063,13 +1036,12 @@ static void test_checkpoint(void) {
     for (int head = 0; head < 2; head++) {
         GPT g = gpt_new((Config){16, 20, 2, 2, 8, 24}, head, 0);
         Rng r = rng_stream(5, 'c', 0);
-        for (size_t i = 0; i < g.n_params; i++) {
-            g.params[i] = (real)(float)rng_normal(&r);
-        }
+        for (size_t i = 0; i < g.n_params; i++) { g.params[i] = (real)(float)rng_normal(&r); }
         gpt_save(&g, path);
         GPT h = gpt_load(path);
         check(h.head == head && h.n_params == g.n_params && !memcmp(&g.c, &h.c, sizeof g.c)
-              && !memcmp(g.params, h.params, g.n_params * sizeof(real)), "checkpoint round trip");
+                  && !memcmp(g.params, h.params, g.n_params * sizeof(real)),
+              "checkpoint round trip");
     }
     char *data;
     size_t n = slurp(path, &data);
@@ -1084,8 +1056,11 @@ static void test_checkpoint(void) {
     }
     spill(bad, data, n + 1);
     fails(1, "header promises", "info %s", bad);
-    const struct { int at; int32_t value; const char *says;
-    } wrong[] = {{0, 20240327, "no model"},   {1, 5, "not a model"},      {2, -1, "impossible"},
+    const struct {
+        int at;
+        int32_t value;
+        const char *says;
+    } wrong[] = {{0, 20240327, "no model"},  {1, 5, "not a model"},      {2, -1, "impossible"},
                  {2, 1 << 30, "impossible"}, {3, 0, "impossible"},       {3, 1 << 30, "impossible"},
                  {4, 0, "impossible"},       {4, INT_MAX, "impossible"}, {5, 3, "impossible"},
                  {5, -8, "impossible"},      {6, INT_MAX, "impossible"}, {6, 16, "promises"},
@@ -1110,12 +1085,12 @@ static void test_tokenizer(void) {
     check(t.V == 512 && t.eot == 511, "512 tokens, the last of them end-of-text");
     Rng r = rng_stream(6, 't', 0);
     const char *letters = "aaeeehhtt  nn.,!?\"'12\n\tTLx\xc3\xa9";
-    for (int k = 0; k < 2000; k++) {  // arbitrary bytes, and text-like ones
+    for (int k = 0; k < 2000; k++) { // arbitrary bytes, and text-like ones
         char text[200], back[200];
         int id[200], apart[200], n = 1 + rng_below(&r, 199), m = 0;
         for (int i = 0; i < n; i++) {
-            text[i] =
-                (char)(k % 2 ? rng_below(&r, 256) : letters[rng_below(&r, (int)strlen(letters))]);
+            text[i]
+                = (char)(k % 2 ? rng_below(&r, 256) : letters[rng_below(&r, (int)strlen(letters))]);
         }
         int count = encode(&t, text, n, id);
         for (int i = 0; i < count; i++) {
@@ -1131,7 +1106,10 @@ static void test_tokenizer(void) {
         check(first + rest == count && !memcmp(apart, id, (size_t)count * sizeof(int)),
               "encoding in two parts");
     }
-    const char *ab = "abc" "ab" "bc" "abc";  // tokens a, b, c, ab, bc, abc: ab has the lower id
+    const char *ab = "abc"
+                     "ab"
+                     "bc"
+                     "abc"; // tokens a, b, c, ab, bc, abc: ab has the lower id
     int at[] = {0, 1, 2, 3, 5, 7, 10}, got[8];
     Tokenizer small = {.V = 6, .eot = -1, .bytes = (char *)ab, .at = at};
     tokenizer_index(&small);
@@ -1139,42 +1117,50 @@ static void test_tokenizer(void) {
     check(encode(&small, "bcab", 4, got) == 2 && got[0] == 4 && got[1] == 3, "bc ab");
     check(encode(&small, "ababc", 5, got) == 2 && got[0] == 3 && got[1] == 5, "ab abc");
     check(encode(&small, "aabcc", 5, got) == 3 && got[1] == 5, "a abc c");
-    at[6] = 7;  // without abc: the lowest id merges first, so ab c and not a bc
+    at[6] = 7; // without abc: the lowest id merges first, so ab c and not a bc
     small.V = 5;
     tokenizer_index(&small);
     check(encode(&small, "abc", 3, got) == 2 && got[0] == 3 && got[1] == 2, "ab c, not a bc");
     check(small.print != 0 && small.print != t.print, "tokenizers have fingerprints");
-    const struct { const char *text; int piece;
-    } pieces[] = {{"cat dog", 3}, {" cat.", 4},  {"  cat", 1},
-                  {"12cat", 2},   {".\" So", 2}, {"\n\n a", 2},
-                  {" ", 1},       {" 12", 1},    {"\xc3\xa9t\xc3\xa9 x", 5},
+    const struct {
+        const char *text;
+        int piece;
+    } pieces[] = {{"cat dog", 3},
+                  {" cat.", 4},
+                  {"  cat", 1},
+                  {"12cat", 2},
+                  {".\" So", 2},
+                  {"\n\n a", 2},
+                  {" ", 1},
+                  {" 12", 1},
+                  {"\xc3\xa9t\xc3\xa9 x", 5},
                   {"\xe7\x8c\xab\xe3\x80\x82\xe7\x8c\xab", 6}};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         check(piece_length(pieces[i].text, (int)strlen(pieces[i].text)) == pieces[i].piece,
               "piece of '%s'", pieces[i].text);
     }
-    const struct { const char *text; const char *prompt;
-    } sentences[] = {{"A cat sat. It ran.", "A cat sat."},
-                     {"\"Hi!\" said Tim. Then", "\"Hi!\""},
-                     {"He said: \"No.\"", "He said: \"No.\""},
-                     {"\"Is it?\"\" she", "\"Is it?\"\""},
-                     {"\xe2\x80\x9cHi!\xe2\x80\x9d said Tim", "\xe2\x80\x9cHi!\xe2\x80\x9d"},
-                     {"Wait. \"So\"", "Wait."},
-                     {"\xe7\x8c\xab\xe6\x9d\xa5\xe4\xba\x86\xe3\x80\x82\xe4\xba\x86",
-                      "\xe7\x8c\xab\xe6\x9d\xa5\xe4\xba\x86\xe3\x80\x82"},
-                     {"\xe7\x8c\xab\xef\xbc\x81\xe3\x80\x8d\xe4\xba\x86",
-                      "\xe7\x8c\xab\xef\xbc\x81\xe3\x80\x8d"},
-                     {"\xe7\x8c\xab\xef\xbc\x9f\xe3\x80\x81", "\xe7\x8c\xab\xef\xbc\x9f"},
-                     {"\xe7\x8c\xab\xe3\x80\x81\xe4\xba\x86",
-                      "\xe7\x8c\xab\xe3\x80\x81\xe4\xba\x86"},
-                     {"No end", "No end"}};
+    const struct {
+        const char *text;
+        const char *prompt;
+    } sentences[]
+        = {{"A cat sat. It ran.", "A cat sat."},
+           {"\"Hi!\" said Tim. Then", "\"Hi!\""},
+           {"He said: \"No.\"", "He said: \"No.\""},
+           {"\"Is it?\"\" she", "\"Is it?\"\""},
+           {"\xe2\x80\x9cHi!\xe2\x80\x9d said Tim", "\xe2\x80\x9cHi!\xe2\x80\x9d"},
+           {"Wait. \"So\"", "Wait."},
+           {"\xe7\x8c\xab\xe6\x9d\xa5\xe4\xba\x86\xe3\x80\x82\xe4\xba\x86",
+            "\xe7\x8c\xab\xe6\x9d\xa5\xe4\xba\x86\xe3\x80\x82"},
+           {"\xe7\x8c\xab\xef\xbc\x81\xe3\x80\x8d\xe4\xba\x86",
+            "\xe7\x8c\xab\xef\xbc\x81\xe3\x80\x8d"},
+           {"\xe7\x8c\xab\xef\xbc\x9f\xe3\x80\x81", "\xe7\x8c\xab\xef\xbc\x9f"},
+           {"\xe7\x8c\xab\xe3\x80\x81\xe4\xba\x86", "\xe7\x8c\xab\xe3\x80\x81\xe4\xba\x86"},
+           {"No end", "No end"}};
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
         int id[64], n = encode(&t, sentences[i].text, (int)strlen(sentences[i].text), id),
                     bytes = 0;
         uint16_t doc[64];
-        for (int j = 0; j < n; j++) {
-            doc[j] = (uint16_t)id[j];
-        }
+        for (int j = 0; j < n; j++) { doc[j] = (uint16_t)id[j]; }
         doc[n] = (uint16_t)t.eot;
         for (int j = 0, p = prompt_length(&t, doc, n + 1); j < p; j++) {
             bytes += t.at[id[j] + 1] - t.at[id[j]];
@@ -1228,7 +1214,10 @@ static void test_stories_file(void) {
         spill(bad, data, cuts[i]);
         fails(1, "bad_tok.bin", "sft --data %s -o %s", bad, in_scratch("x.bin"));
     }
-    const struct { int at; int32_t value; const char *says;
+    const struct {
+        int at;
+        int32_t value;
+        const char *says;
     } wrong[] = {{0, 1, "does not begin"},   {1, 9, "does not begin"}, {2, -5, "impossible"},
                  {2, 1 << 20, "impossible"}, {3, 512, "impossible"},   {3, -1, "impossible"},
                  {2, 600, "bad_tok.bin"}};
@@ -1247,11 +1236,16 @@ static void test_stories_file(void) {
     Tokenizer t = tokenizer_load("tinystories_tok.bin");
     spill(bad, data, 1024 + (size_t)t.V + (size_t)t.at[t.V]);
     fails(1, "holds no training tokens", "sft --data %s -o %s", bad, in_scratch("x.bin"));
-    size_t block = 1024 + (size_t)t.V + (size_t)t.at[t.V];  // where the training tokens start
+    size_t block = 1024 + (size_t)t.V + (size_t)t.at[t.V]; // where the training tokens start
     memcpy(&h, &(int32_t *){0}, sizeof h);
-    const struct { size_t at; int32_t value; const char *says; } worse[] = {
-        {block, 3, "no block"}, {block + 8, -1, "promises"}, {block + 8, INT_MAX, "promises"},
-        {block + 1024, 0x0fff0fff, "vocabulary"}};
+    const struct {
+        size_t at;
+        int32_t value;
+        const char *says;
+    } worse[] = {{block, 3, "no block"},
+                 {block + 8, -1, "promises"},
+                 {block + 8, INT_MAX, "promises"},
+                 {block + 1024, 0x0fff0fff, "vocabulary"}};
     for (size_t i = 0; i < sizeof worse / sizeof *worse; i++) {
         char kept[4];
         memcpy(kept, data + worse[i].at, 4);
@@ -1261,7 +1255,7 @@ static void test_stories_file(void) {
         memcpy(data + worse[i].at, kept, 4);
     }
     Rng r = rng_stream(8, 'f', 0);
-    for (int k = 0; k < 20; k++) {  // flip bits in the first blocks: an error or none, no crash
+    for (int k = 0; k < 20; k++) { // flip bits in the first blocks: an error or none, no crash
         size_t at = (size_t)rng_below(&r, (int)block + 2000);
         data[at] ^= (char)(1 << rng_below(&r, 8));
         spill(bad, data, n);
@@ -1284,10 +1278,11 @@ static const char *read_pair(const char *line, char *text[3], double number[2]) 
 static void test_json(void) {
     char *text[3];
     double number[2];
-    const char *wrong = read_pair(
-        " {\"other\": [1, {\"a}\": \"]\"}, null], \"prompt\":\"a\\\"b\\\\\\/\", "
-        "\"score_chosen\" : -1.5e-1, \"chosen\": \"\\u00e9\\ud83d\\ude00\\n\\t\", "
-        "\"score_rejected\": null, \"rejected\":\"\", \"x\": true }\r\n", text, number);
+    const char *wrong
+        = read_pair(" {\"other\": [1, {\"a}\": \"]\"}, null], \"prompt\":\"a\\\"b\\\\\\/\", "
+                    "\"score_chosen\" : -1.5e-1, \"chosen\": \"\\u00e9\\ud83d\\ude00\\n\\t\", "
+                    "\"score_rejected\": null, \"rejected\":\"\", \"x\": true }\r\n",
+                    text, number);
     check(!wrong, "a good line: %s", wrong);
     check(!strcmp(text[0], "a\"b\\/"), "escapes: %s", text[0]);
     check(!strcmp(text[1], "\xc3\xa9\xf0\x9f\x98\x80\n\t"), "Unicode: %s", text[1]);
@@ -1295,25 +1290,37 @@ static void test_json(void) {
     const char *good = "{\"prompt\": \"p\", \"chosen\": \"c\", \"rejected\": \"r\"}";
     check(!read_pair(good, text, number), "the shortest line");
     char line[128];
-    for (size_t n = 0; n < strlen(good); n++) {  // cut anywhere, it is broken
+    for (size_t n = 0; n < strlen(good); n++) { // cut anywhere, it is broken
         memcpy(line, good, n);
         line[n] = 0;
         check(read_pair(line, text, number) != NULL, "a line cut after %zu bytes", n);
     }
-    const char *bad[] = {
-        "[]", "{}", "{\"prompt\": \"p\", \"chosen\": \"c\"}", "{\"prompt\": 1}",
-        "{\"prompt\" \"p\"}", "{prompt: \"p\"}", "{\"a\": }", "{\"a\": 1,}", "{\"a\": \"\\q\"}",
-        "{\"a\": \"\\u12g4\"}", "{\"a\": \"\\ud800\"}", "{\"a\": \"\\udc00\"}",
-        "{\"a\": \"\\u0000\"}",
-        "{\"a\": \"\xff\"}", "{\"a\": \"\xc0\x80\"}", "{\"a\": \"\xed\xa0\x80\"}",
-        "{\"a\": \"\xf5\x80\x80\x80\"}", "{\"a\": \"\xe2\x82\"}", "{\"a\": \"\t\"}"};
+    const char *bad[] = {"[]",
+                         "{}",
+                         "{\"prompt\": \"p\", \"chosen\": \"c\"}",
+                         "{\"prompt\": 1}",
+                         "{\"prompt\" \"p\"}",
+                         "{prompt: \"p\"}",
+                         "{\"a\": }",
+                         "{\"a\": 1,}",
+                         "{\"a\": \"\\q\"}",
+                         "{\"a\": \"\\u12g4\"}",
+                         "{\"a\": \"\\ud800\"}",
+                         "{\"a\": \"\\udc00\"}",
+                         "{\"a\": \"\\u0000\"}",
+                         "{\"a\": \"\xff\"}",
+                         "{\"a\": \"\xc0\x80\"}",
+                         "{\"a\": \"\xed\xa0\x80\"}",
+                         "{\"a\": \"\xf5\x80\x80\x80\"}",
+                         "{\"a\": \"\xe2\x82\"}",
+                         "{\"a\": \"\t\"}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         check(read_pair(bad[i], text, number) != NULL, "taken for good: %s", bad[i]);
     }
     snprintf(line, sizeof line, "%s x", good);
     check(read_pair(line, text, number) != NULL, "something after the object");
     Rng r = rng_stream(3, 'j', 0);
-    for (int i = 0; i < 20000; i++) {  // broken in one place: an answer, never a crash
+    for (int i = 0; i < 20000; i++) { // broken in one place: an answer, never a crash
         snprintf(line, sizeof line, "{\"prompt\": \"\\u00e9\", \"chosen\": [\"c\"], \"x\": {}}");
         line[rng_below(&r, (int)strlen(line))] = (char)(1 + rng_below(&r, 255));
         char *copy = strdup(line);
@@ -1344,9 +1351,13 @@ static void test_commands(void) {
     double a, b, c;
     check(sscanf(text, "%lf %lf\n%lf", &a, &b, &c) == 3 && a < 0 && b < 0 && c < 0, "score: %s",
           text);
-    const struct { const char *ids, *says; } rows_[] = {
-        {"1 x 3\n", ":1: expected"}, {"1 2\n3 -4\n", ":2: expected"}, {"1 512\n", "from 0 to 511"},
-        {"99999999999999999999\n", ":1: expected"}, {"1+2+3\n", ":1: expected"}};
+    const struct {
+        const char *ids, *says;
+    } rows_[] = {{"1 x 3\n", ":1: expected"},
+                 {"1 2\n3 -4\n", ":2: expected"},
+                 {"1 512\n", "from 0 to 511"},
+                 {"99999999999999999999\n", ":1: expected"},
+                 {"1+2+3\n", ":1: expected"}};
     for (size_t i = 0; i < sizeof rows_ / sizeof *rows_; i++) {
         spill(ids, rows_[i].ids, strlen(rows_[i].ids));
         fails(1, rows_[i].says, "score -m %s --ids %s", model, ids);
@@ -1354,14 +1365,10 @@ static void test_commands(void) {
     spill(ids, "1 2\0 3\n", 7);
     fails(1, ":1: expected", "score -m %s --ids %s", model, ids);
     char *many = alloc(1000, 1, "test");
-    for (int i = 0; i < 129; i++) {
-        memcpy(many + 2 * i, "1 ", 2);
-    }
+    for (int i = 0; i < 129; i++) { memcpy(many + 2 * i, "1 ", 2); }
     spill(ids, many, 258);
     fails(1, "at most 128", "score -m %s --ids %s", model, ids);
-    for (int i = 0; i < 200; i++) {
-        memcpy(many + 4 * i, " zqx", 4);
-    }
+    for (int i = 0; i < 200; i++) { memcpy(many + 4 * i, " zqx", 4); }
     fails(1, "room for", "sample -m %s -p '%s'", model, many);
     fails(1, "room for", "score -m %s --text '%s'", model, many);
     fails(2, "unknown command 'smaple'; there are ", "smaple -m x");
@@ -1400,8 +1407,8 @@ static void test_commands(void) {
 // that is measured of them can be worked out again by a few plain sums.
 
 // A model of which every token, whatever comes before, has probability p[token]: the last layer
-// layer norm's output is the first unit vector, and so the logits are the first column of wte. If it
-// is to learn, the other channels are as at the start of training, and it is so only nearly.
+// layer norm's output is the first unit vector, and so the logits are the first column of wte. If
+// it is to learn, the other channels are as at the start of training, and it is so only nearly.
 static GPT independent_gpt(Config c, const double *p, int head, int learns) {
     GPT g = gpt_new(c, head, 0);
     if (learns) { gpt_init(&g, 3); }
@@ -1426,11 +1433,22 @@ static const char *bandit_file(const char *name, int len, int learns) {
     return path;
 }
 
-// A language of six words, with the letters that the encoder needs to make them; " dog" is one token.
-enum { SP_A = 11, SP_B = 12, SP_CAT = 15, SP_DOG = 18, STOP_ = 8, WORD_A = 9, EOT = 19, WORDS = 20 };
-static const char *const TOKENS[WORDS] = {" ", "a", "b", "c", "d", "g", "o", "t", ".", "A", "\"",
-    " a", " b", " c", " ca", " cat", " d", " do", " dog", "<|endoftext|>"};
-enum { TINY_T = 40, TINY_LONGEST = TINY_T - MAX_PROMPT };  // 15
+// A language of six words, with the letters that the encoder needs to make them; " dog" is one
+// token.
+enum {
+    SP_A = 11,
+    SP_B = 12,
+    SP_CAT = 15,
+    SP_DOG = 18,
+    STOP_ = 8,
+    WORD_A = 9,
+    EOT = 19,
+    WORDS = 20
+};
+static const char *const TOKENS[WORDS]
+    = {" ",  "a",  "b",  "c",  "d",   "g",    "o",  "t",   ".",    "A",
+       "\"", " a", " b", " c", " ca", " cat", " d", " do", " dog", "<|endoftext|>"};
+enum { TINY_T = 40, TINY_LONGEST = TINY_T - MAX_PROMPT }; // 15
 
 // A file of that tokenizer and n stories, "A." or "A a." and then k times " b", with k in 1 to 7.
 // The lengths 4 and 5 of responses (end-of-text included) are the commonest.
@@ -1477,7 +1495,7 @@ static GPT tiny_gpt(double end, double dog, int learns) {
 static uint32_t tiny_print(const char *data) { return tokenizer_load(data).print; }
 
 static const char *tiny_policy(const char *name, const char *data, double end, double dog) {
-    GPT g = tiny_gpt(end, dog, name[0] == 'l');  // one that learns has a name with l
+    GPT g = tiny_gpt(end, dog, name[0] == 'l'); // one that learns has a name with l
     const char *path = in_scratch(name);
     g.tokenizer = tiny_print(data);
     gpt_save(&g, path);
@@ -1490,7 +1508,7 @@ static const char *tiny_reward(const char *name, const char *data, double score)
     double p[WORDS];
     for (int i = 0; i < WORDS; i++) { p[i] = 1.0 / WORDS; }
     GPT g = independent_gpt((Config){TINY_T, WORDS, 1, 1, 8, WORDS}, p, 1, 0);
-    for (int i = 0; i < TINY_T; i++) {  // longer rows score less: position moves one channel
+    for (int i = 0; i < TINY_T; i++) { // longer rows score less: position moves one channel
         param(&g, WPE, 0)[i * 8 + 3] = (real)(0.1 * i);
         param(&g, WPE, 0)[i * 8 + 4] = (real)(1 - 0.05 * i);
     }
@@ -1572,39 +1590,45 @@ static double last_reward(const char *log) { return last_field(log, 3); }
 
 // The two builds: fixed data is one collection; fresh data does better; threads do not matter.
 static void test_builds(void) {
-    if (is_double()) { return; }  // ./pref is the float build
+    if (is_double()) { return; } // ./pref is the float build
     const char *d = run.directory, *methods[] = {"dpo", "ppo", "bon"};
     bandit_file("ref.bin", 3, 1);
     const char *common = "tune --task r1 --len 3 --seed 4 --batch 5 -n 6 --reuse 4 --steps 80 "
-        "--lr 0.003 --eval-every 40";
+                         "--lr 0.003 --eval-every 40";
     for (int i = 0; i < 3; i++) {
         const char *m = methods[i];
-        shell("$RUNNER ./pref %s -m %s/ref.bin --method %s --log %s/off.csv >/dev/null", common, d, m, d);
+        shell("$RUNNER ./pref %s -m %s/ref.bin --method %s --log %s/off.csv >/dev/null", common, d,
+              m, d);
         shell("$RUNNER ./pref_onpolicy %s -m %s/ref.bin --method %s --collect 100 --log %s/all.csv "
               ">/dev/null",
               common, d, m, d);
         same_log("off.csv", "all.csv", "pref_onpolicy with one collection is pref");
-        shell("$RUNNER ./pref_onpolicy %s -m %s/ref.bin --method %s --log %s/on.csv >/dev/null", common, d,
-              m, d);
+        shell("$RUNNER ./pref_onpolicy %s -m %s/ref.bin --method %s --log %s/on.csv >/dev/null",
+              common, d, m, d);
         check(last_reward("on.csv") > last_reward("off.csv") + 0.05,
               "%s: fresh data %g, fixed data %g", m, last_reward("on.csv"), last_reward("off.csv"));
     }
-    shell("$RUNNER ./pref_onpolicy tune --task r1 --len 3 -m %s/ref.bin --method bon --batch 5 -n 4 "
-          "--reuse 2 --collect 15 --queries 400 --log %s/q.csv > /dev/null", d, d);
+    shell(
+        "$RUNNER ./pref_onpolicy tune --task r1 --len 3 -m %s/ref.bin --method bon --batch 5 -n 4 "
+        "--reuse 2 --collect 15 --queries 400 --log %s/q.csv > /dev/null",
+        d, d);
     check(last_field("q.csv", 1) == 400, "--queries 400 makes %g", last_field("q.csv", 1));
     for (int n = 1; n <= 3; n++) {
-        shell("OMP_NUM_THREADS=%d $RUNNER ./pref_onpolicy %s -m %s/ref.bin --method ipo --log %s/t%d.csv "
-              "--hist %s/h%d.csv --steps 20 >/dev/null", n, common, d, d, n, d, n);
+        shell("OMP_NUM_THREADS=%d $RUNNER ./pref_onpolicy %s -m %s/ref.bin --method ipo --log "
+              "%s/t%d.csv "
+              "--hist %s/h%d.csv --steps 20 >/dev/null",
+              n, common, d, d, n, d, n);
     }
     same_log("t1.csv", "t2.csv", "threads");
     same_log("t1.csv", "t3.csv", "threads");
     char *text;
     slurp(in_scratch("t1.csv"), &text);
-    const char *header =
-        "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,response_len,"
-        "logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,grad_norm,clip_"
-        "frac,"
-        "seconds\n0,0,,";
+    const char *header
+        = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,response_len,"
+          "logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,grad_norm,"
+          "clip_"
+          "frac,"
+          "seconds\n0,0,,";
     check(!strncmp(text, header, strlen(header)), "the log's columns");
     slurp(in_scratch("h1.csv"), &text);
     check(!strncmp(text, "step,0,1,2,", 11), "the histogram's columns");
@@ -1613,20 +1637,22 @@ static void test_builds(void) {
 // Pairs, reward model and policies of stories, end to end with a small model; wrong input.
 static void test_story_tuning(void) {
     const char *data = tiny_data("tiny.bin", NULL), *m = tiny_policy("learns.bin", data, 0.15, 0.2);
-    const char *f = in_scratch("min.jsonl"), *rm = in_scratch("rm.bin"), *p = in_scratch("policy.bin"),
-               *bad = in_scratch("bad.jsonl"), *d = run.directory;
+    const char *f = in_scratch("min.jsonl"), *rm = in_scratch("rm.bin"),
+               *p = in_scratch("policy.bin"), *bad = in_scratch("bad.jsonl"), *d = run.directory;
     works("sft --steps 20 --batch 4 -L 1 -H 1 -C 8 -T 40 --data %s -o %s", data, p);
     works("sample -m %s --data %s -n 2", p, data);
     works("pairs -m %s --data %s --task min -n 200 -o %s", m, data, f);
     works("pairs -m %s --data %s --task mode -n 20 --label-noise 0.3 -o %s", m, data, p);
     works("info --data %s %s", data, f);
-    works("rm -m %s --data %s --pairs %s -o %s --steps 60 --batch 16 --lr 0.03 --log %s", m, data, f, rm,
-          in_scratch("rm.csv"));
+    works("rm -m %s --data %s --pairs %s -o %s --steps 60 --batch 16 --lr 0.03 --log %s", m, data,
+          f, rm, in_scratch("rm.csv"));
     char *text;
     slurp(in_scratch("stdout"), &text);
-    check(said(text, "accuracy on the held-out pairs ") >= 0.8, "the reward model learns: %s", text);
+    check(said(text, "accuracy on the held-out pairs ") >= 0.8, "the reward model learns: %s",
+          text);
     char tune[600];
-    snprintf(tune, sizeof tune, "--task min --data %s -m %s --steps 6 --batch 4 --eval-every 3", data, m);
+    snprintf(tune, sizeof tune, "--task min --data %s -m %s --steps 6 --batch 4 --eval-every 3",
+             data, m);
     for (int k = 0; k < N_METHODS; k++) {
         works("tune --method %s %s -n 4 --rm %s -o %s", METHODS[k].name, tune, rm, p);
     }
@@ -1635,17 +1661,21 @@ static void test_story_tuning(void) {
     works("eval -m %s --ref %s --data %s --task min --rm %s -n 40", p, m, data, rm);
     slurp(in_scratch("stdout"), &text);
     check(!strstr(text, "nan"), "eval: %s", text);
-    snprintf(tune, sizeof tune, "--task min --data %s -m %s --steps 24 --batch 4 --lr 0.02 --eval-every 12",
-             data, m);
-    shell("$RUNNER ./pref tune --method dpo %s --pairs %s --log %s/pairs1.csv > %s/out", tune, f, d, d);
-    shell("$RUNNER ./pref tune --method reinforce %s -n 8 --rm %s --log %s/pairs0.csv > %s/out", tune, rm,
-          d, d);
-    shell("$RUNNER ./pref_onpolicy tune --method reinforce %s -n 8 --rm %s --collect 48 --log %s/all.csv "
-          "> %s/out", tune, rm, d, d);
+    snprintf(tune, sizeof tune,
+             "--task min --data %s -m %s --steps 24 --batch 4 --lr 0.02 --eval-every 12", data, m);
+    shell("$RUNNER ./pref tune --method dpo %s --pairs %s --log %s/pairs1.csv > %s/out", tune, f, d,
+          d);
+    shell("$RUNNER ./pref tune --method reinforce %s -n 8 --rm %s --log %s/pairs0.csv > %s/out",
+          tune, rm, d, d);
+    shell("$RUNNER ./pref_onpolicy tune --method reinforce %s -n 8 --rm %s --collect 48 --log "
+          "%s/all.csv "
+          "> %s/out",
+          tune, rm, d, d);
     same_log("pairs0.csv", "all.csv", "stories: one collection is fixed data");
-    shell("$RUNNER ./pref_onpolicy tune --method ppo %s -n 8 --rm %s --log %s/on.csv > %s/out", tune, rm,
-          d, d);
-    shell("$RUNNER ./pref tune --method ppo %s -n 8 --rm %s --log %s/off.csv > %s/out", tune, rm, d, d);
+    shell("$RUNNER ./pref_onpolicy tune --method ppo %s -n 8 --rm %s --log %s/on.csv > %s/out",
+          tune, rm, d, d);
+    shell("$RUNNER ./pref tune --method ppo %s -n 8 --rm %s --log %s/off.csv > %s/out", tune, rm, d,
+          d);
     check(last_reward("on.csv") > last_reward("off.csv") + 0.02, "stories: fresh data %g, fixed %g",
           last_reward("on.csv"), last_reward("off.csv"));
     check(last_reward("pairs1.csv") > last_field("pairs1.csv", 3) - 1, "dpo on a file of pairs");
@@ -1661,16 +1691,20 @@ static void test_story_tuning(void) {
     fails(2, "not bandits", "tune --method dpo --task r1 --rm %s", rm);
     fails(2, "--len is for", "tune --method dpo --task min -m %s --rm %s --len 9", m, rm);
     fails(2, "--baseline value is for", "tune --method dpo --baseline value --task r1");
-    fails(1, "not a reward model but a policy", "tune --method dpo --task min -m %s --data %s --rm %s", m, data, m);
-    const struct { const char *line, *says; } wrong[] = {
-        {"", "holds no pairs"}, {"{\n", ":1: "}, {"\n{\"prompt\": 3}\n", ":2: "},
-        {"{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"b\"}", "are the same"}};
+    fails(1, "not a reward model but a policy",
+          "tune --method dpo --task min -m %s --data %s --rm %s", m, data, m);
+    const struct {
+        const char *line, *says;
+    } wrong[] = {{"", "holds no pairs"},
+                 {"{\n", ":1: "},
+                 {"\n{\"prompt\": 3}\n", ":2: "},
+                 {"{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"b\"}", "are the same"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         spill(bad, wrong[i].line, strlen(wrong[i].line));
         fails(1, wrong[i].says, "rm -m %s --data %s --pairs %s -o %s", m, data, bad, p);
     }
     const size_t lengths[] = {2000, 3 << 20};
-    for (int i = 0; i < 2; i++) {  // no room for a response; a huge line
+    for (int i = 0; i < 2; i++) { // no room for a response; a huge line
         char *line = alloc(lengths[i] + 100, 1, "a line");
         size_t n = (size_t)sprintf(line, "{\"prompt\": \"");
         for (; n < lengths[i]; n++) { line[n] = n % 5 ? 'a' : ' '; }
@@ -1681,13 +1715,15 @@ static void test_story_tuning(void) {
     }
     GPT g = gpt_new((Config){TINY_T, 24, 1, 1, 8, 24}, 1, 0);
     gpt_save(&g, bad);
-    fails(1, "vocabulary of 24", "tune --method dpo --task min -m %s --data %s --rm %s", m, data, bad);
+    fails(1, "vocabulary of 24", "tune --method dpo --task min -m %s --data %s --rm %s", m, data,
+          bad);
     fails(1, "vocabulary of 24", "rm -m %s --data %s --pairs %s -o %s", bad, data, f, p);
     g = gpt_new((Config){64, WORDS, 1, 1, 8, WORDS}, 1, 0);
     g.role = REWARD_MODEL;
     g.tokenizer = tiny_print(data);
     gpt_save(&g, bad);
-    fails(1, "has a context of 64, ", "tune --method dpo --task min -m %s --data %s --rm %s", m, data, bad);
+    fails(1, "has a context of 64, ", "tune --method dpo --task min -m %s --data %s --rm %s", m,
+          data, bad);
     g.role = POLICY;
     gpt_save(&g, bad);
     fails(1, "not of the same shape", "eval -m %s --data %s --ref %s --task min", m, data, bad);
@@ -1700,7 +1736,8 @@ static void test_tune_errors(void) {
     check(gpt_load(in_scratch("trained.bin")).c.maxT == 2, "the bandit's reference");
     fails(2, "--method NAME is needed", "tune --task r1");
     fails(2, "--task NAME is needed", "tune --method dpo");
-    fails(2, "there are sft, pref-ft, bon, rwr, reinforce, ppo, dpo, ipo", "tune --method dpp --task r1");
+    fails(2, "there are sft, pref-ft, bon, rwr, reinforce, ppo, dpo, ipo",
+          "tune --method dpp --task r1");
     fails(2, "there are r1, r2, min, mode, skew", "tune --method dpo --task r");
     fails(2, "there are none, loo, group, value", "%s --baseline grup", tune);
     fails(2, "--beta 0", "%s --beta 0", tune);
@@ -1739,9 +1776,7 @@ static void test_sft(void) {
     works("sft --steps 30 --batch 8 -L 1 -H 2 -C 16 -T 64 --lr 0.008 -o %s", b);
     char *out = NULL, *last = NULL;
     slurp(in_scratch("stdout"), &out);
-    for (char *p = out; (p = strstr(p, "validation ")); p++) {
-        last = p;
-    }
+    for (char *p = out; (p = strstr(p, "validation ")); p++) { last = p; }
     double loss = last ? atof(last + 11) : INFINITY;
     check(loss < 5.9, "30 steps bring the validation loss from ln 512 = 6.24 to %g", loss);
     size_t n = slurp(a, &one), m = slurp(b, &two);
@@ -1762,9 +1797,17 @@ static double row_sum(const Batch *b, const real *x, int r) {
 }
 
 static Options tune_options(const char *method_name, const char *task, const char *model) {
-    return (Options){.method = method_name, .task = task, .model = model, .baseline = "group",
-                     .seed = 3, .tau = 0.05, .clip = 0.2, .neg = 1, .gae = 0.95,
-                     .log = in_scratch("log.csv"), .hist = in_scratch("hist.csv"),
+    return (Options){.method = method_name,
+                     .task = task,
+                     .model = model,
+                     .baseline = "group",
+                     .seed = 3,
+                     .tau = 0.05,
+                     .clip = 0.2,
+                     .neg = 1,
+                     .gae = 0.95,
+                     .log = in_scratch("log.csv"),
+                     .hist = in_scratch("hist.csv"),
                      .data = in_scratch("tiny.bin")};
 }
 
@@ -1786,10 +1829,14 @@ static void check_evaluation(Run *t, const char *what) {
         entropy -= p / N;
         length += (double)n / N;
         gold += (bandit ? bandit_reward(y, n, !strcmp(t->world.task->name, "r1") ? 70 : 20)
-                 : y[n - 1] != EOT || n > TINY_LONGEST ? 0 : 1 - (n - 1) / 14.0) / N;
+                 : y[n - 1] != EOT || n > TINY_LONGEST ? 0
+                                                       : 1 - (n - 1) / 14.0)
+                / N;
         for (int q2 = 0; q2 < r; q2++) {
             int m = b->row[q2 + 1] - b->start[q2];
-            if (m == n && !memcmp(b->token + b->start[q2], y, (size_t)n * sizeof(int))) { fresh = 0; }
+            if (m == n && !memcmp(b->token + b->start[q2], y, (size_t)n * sizeof(int))) {
+                fresh = 0;
+            }
         }
         different += fresh;
         for (int i = 0; i < n && bandit; i++, all++) { count[y[i]]++; }
@@ -1856,10 +1903,11 @@ static void check_training(Run *t, const char *name, int L) {
         for (int r = first; r < first + n; r++) { squares += pow(b->reward[r] - mean, 2); }
         for (int r = first; r < first + n; r++) {
             double A = (b->reward[r] - mean) / (sqrt(squares / (n - 1)) + 1e-8);
-            double weight = !strcmp(name, "sft") ? 1.0 / b->n_rows
-                            : bon ? (r == best) / (double)prompts
+            double weight = !strcmp(name, "sft")   ? 1.0 / b->n_rows
+                            : bon                  ? (r == best) / (double)prompts
                             : !strcmp(name, "rwr") ? fmin(exp(A), 20) / b->n_rows
-                            : !strcmp(name, "reinforce") || !strcmp(name, "ppo") ? A / b->n_rows : 0;
+                            : !strcmp(name, "reinforce") || !strcmp(name, "ppo") ? A / b->n_rows
+                                                                                 : 0;
             double of = !strcmp(name, "ppo") ? L : row_sum(b, b->logp, r);
             loss -= weight * of;
             up += weight > 0 ? weight * L : 0;
@@ -1983,7 +2031,7 @@ static void test_collections(void) {
     t.data = batch_new(18, 18 * (L + 1), 3);
     t.prompts = batch_new(600, 600, 1);
     t.sampler = sampler_new(t.policy.c, 600, L + 1);
-    for (size_t i = 0; i < t.policy.tensor[WTE].size; i += 8) {  // so that it is not the reference
+    for (size_t i = 0; i < t.policy.tensor[WTE].size; i += 8) { // so that it is not the reference
         t.policy.params[t.policy.tensor[WTE].at + i] += (real)(0.3 * sin((double)i));
     }
     gpt_pack(&t.policy);
@@ -1999,7 +2047,7 @@ static void test_collections(void) {
     }
     Deck deck = deck_new(6, 1, 'o');
     int used[6] = {0};
-    for (int step = 0; step < 12; step++) {  // four passes of three steps
+    for (int step = 0; step < 12; step++) { // four passes of three steps
         gather(&t, &deck);
         const Batch *b = &t.step;
         check(b->n_rows == 6 && b->n_tokens == 6 * (L + 1), "a step has 2 prompts");
@@ -2029,8 +2077,12 @@ static void test_collections(void) {
     check(!memcmp(t.data.logp, t.data.old_logp, (size_t)t.data.n_tokens * sizeof(real)),
           "old_logp has the bits of the forward pass");
     // budgets: queries, steps and the last collection
-    const struct { int steps, queries, batch, collect, reuse, want_steps, want_queries; } cases[] = {
-        {7, 0, 2, 4, 1, 7, 42}, {0, 60, 2, 4, 2, 20, 60}, {5, 0, 2, 2, 1, 5, 30}, {6, 0, 2, 2, 3, 6, 12}};
+    const struct {
+        int steps, queries, batch, collect, reuse, want_steps, want_queries;
+    } cases[] = {{7, 0, 2, 4, 1, 7, 42},
+                 {0, 60, 2, 4, 2, 20, 60},
+                 {5, 0, 2, 2, 1, 5, 30},
+                 {6, 0, 2, 2, 3, 6, 12}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         Options p = tune_options("bon", "r1", ref);
         p.len = L;
@@ -2061,7 +2113,7 @@ static void test_kl_penalty(void) {
         for (int k = 0; k < N; k++) {
             batch_add(&b, (int[]){0, 1, 2}, L + 1, 1);
             b.reward[k] = r[k];
-            b.old_logp[3 * k] = 5;  // of the prompt, which does not count
+            b.old_logp[3 * k] = 5; // of the prompt, which does not count
             b.old_logp[3 * k + 1] = (real)(-1 + logratios[k]);
             b.old_logp[3 * k + 2] = -2;
             b.ref_logp[3 * k + 1] = -1;
@@ -2075,7 +2127,8 @@ static void test_kl_penalty(void) {
             double A = baseline == NO_BASELINE     ? shaped[k]
                        : baseline == LEAVE_ONE_OUT ? shaped[k] - (3 * mean - shaped[k]) / 2
                                                    : (shaped[k] - mean) / sqrt(squares / 2);
-            near(b.reward[k], shaped[k], 1e-6, "--kl: the reward, baseline %s", BASELINES[baseline]);
+            near(b.reward[k], shaped[k], 1e-6, "--kl: the reward, baseline %s",
+                 BASELINES[baseline]);
             for (int i = 1; i <= L; i++) {
                 near((double)b.advantage[3 * k + i], A, 1e-5, "--kl: the advantage, baseline %s",
                      BASELINES[baseline]);
@@ -2111,7 +2164,7 @@ static void test_kl_penalty(void) {
                      "--kl reaches the advantage, collection %d", round);
             }
             for (int r = 0; r < t.data.n_rows && values && round; r++) {
-                int at = t.data.row[r];  // the value head is 0: returns from token i on, lambda 0.95
+                int at = t.data.row[r]; // the value head is 0: returns from token i on, lambda 0.95
                 double plain = bandit_reward(t.data.token + at + 1, L, 70);
                 double d1 = (double)(t.data.old_logp[at + 1] - t.data.ref_logp[at + 1]);
                 double d2 = (double)(t.data.old_logp[at + 2] - t.data.ref_logp[at + 2]);
@@ -2150,12 +2203,13 @@ static void test_story_rewards(void) {
     Batch b = batch_new(2, 2 * TINY_T, 1);
     int row[TINY_T] = {EOT, WORD_A, STOP_};
     for (int i = 3; i < TINY_T; i++) { row[i] = SP_B; }
-    batch_add(&b, row, TINY_T, 3);     // cut at the context's end
+    batch_add(&b, row, TINY_T, 3); // cut at the context's end
     row[TINY_T - 1] = EOT;
-    batch_add(&b, row, TINY_T, 3);     // complete, but longer than any that earns
+    batch_add(&b, row, TINY_T, 3); // complete, but longer than any that earns
     proxy_rewards(&t, &b);
     near(b.reward[0], -3, 0, "a cut response's proxy reward");
-    check(b.reward[1] > -3 && b.reward[1] < 0.25, "a complete response's proxy reward is its score");
+    check(b.reward[1] > -3 && b.reward[1] < 0.25,
+          "a complete response's proxy reward is its score");
     check(truth(&t.world, &b, 0) == 0 && truth(&t.world, &b, 1) == 0, "cut and long earn nothing");
     // a fixed pairs file rewards 1 and 0, whatever the reward model says, for methods of pairs
     const char *pairs = in_scratch("p.jsonl");
@@ -2205,8 +2259,8 @@ static void test_pairs(void) {
     const char *f = in_scratch("pairs.jsonl");
     char *text;
     for (int noisy = 0; noisy < 2; noisy++) {
-        works("pairs -m %s --data %s --task min -n 1500 --seed 5 -o %s --label-noise %s", m, data, f,
-              noisy ? "0.4" : "0");
+        works("pairs -m %s --data %s --task min -n 1500 --seed 5 -o %s --label-noise %s", m, data,
+              f, noisy ? "0.4" : "0");
         double swapped = 0, expected = 0, spread = 0;
         int lines = 0;
         slurp(f, &text);
@@ -2215,7 +2269,7 @@ static void test_pairs(void) {
             double score[2] = {NAN, NAN};
             *end = 0;
             check(!json_pair(line, part, score), "a line of pairs");
-            for (int k = 0; k < 2; k++) {  // min: 1 - (l - 1)/14, and a word is one token here
+            for (int k = 0; k < 2; k++) { // min: 1 - (l - 1)/14, and a word is one token here
                 int l = 1;
                 for (const char *c = part[1 + k]; *c; c++) { l += *c == ' ' || *c == '.'; }
                 near(score[k], 1 - (l - 1) / 14.0, 1e-5, "score of a response");
@@ -2261,8 +2315,8 @@ static void test_pairs(void) {
         n += 2;
     }
     double error = sqrt((squares / total - mean * mean) / n);
-    check(fabs(got / n - mean) < 5 * error, "skew: mean length %g, expected %g +- %g", got / n, mean,
-          error);
+    check(fabs(got / n - mean) < 5 * error, "skew: mean length %g, expected %g +- %g", got / n,
+          mean, error);
     // the printed share of responses shorter than the 10th percentile: by hand from the same draws
     Options o = {.model = m, .data = data, .task = "min", .seed = 7, .n = 64};
     Run t = story_run(&o);
@@ -2360,18 +2414,20 @@ static void test_reward_model(void) {
     // the whole file may be tied: half right; equal true scores have no correlation
     FILE *same = fopen(f, "w");
     for (int i = 0; i < 20; i++) {
-        fprintf(same, "{\"prompt\": \"A.\", \"chosen\": \" %s\", \"rejected\": \" %s\", "
-                "\"score_chosen\": 1, \"score_rejected\": 1}\n", i % 2 ? "a" : "b", i % 2 ? "b" : "a");
+        fprintf(same,
+                "{\"prompt\": \"A.\", \"chosen\": \" %s\", \"rejected\": \" %s\", "
+                "\"score_chosen\": 1, \"score_rejected\": 1}\n",
+                i % 2 ? "a" : "b", i % 2 ? "b" : "a");
     }
     fclose(same);
-    works("rm -m %s --data %s --pairs %s -o %s --steps 1", tiny_policy("m.bin", data, 0.2, 0.2), data, f,
-          out);
+    works("rm -m %s --data %s --pairs %s -o %s --steps 1", tiny_policy("m.bin", data, 0.2, 0.2),
+          data, f, out);
     slurp(in_scratch("stdout"), &text);
     check(strstr(text, "their true scores, or the model's, are all equal") && !strstr(text, "nan"),
           "equal scores: %s", text);
     near(said(text, "accuracy on the held-out pairs "), 0.5, 0, "ties are half right");
-    works("rm -m %s --data %s --pairs %s -o %s --steps 1", tiny_policy("endless.bin", data, 0, 0.2), data,
-          f, out);
+    works("rm -m %s --data %s --pairs %s -o %s --steps 1", tiny_policy("endless.bin", data, 0, 0.2),
+          data, f, out);
     slurp(in_scratch("stdout"), &text);
     check(strstr(text, "note: the model's responses are cut: the scores keep their scale") != NULL,
           "rm of an endless model: %s", text);
@@ -2383,10 +2439,12 @@ static void test_reward_model(void) {
 static void test_eval(void) {
     enum { N = 60 };
     const char *data = tiny_data("tiny.bin", NULL), *p = tiny_policy("p.bin", data, 0.3, 0.1);
-    const char *ref = tiny_policy("r.bin", data, 0.15, 0.25), *rm = tiny_reward("rm.bin", data, 0.7);
+    const char *ref = tiny_policy("r.bin", data, 0.15, 0.25),
+               *rm = tiny_reward("rm.bin", data, 0.7);
     const char *path = in_scratch("eval.csv");
     works("eval -m %s --ref %s --rm %s --data %s --task min -n %d --seed 4 --count 'dog, cat' "
-          "--log %s", p, ref, rm, data, N, path);
+          "--log %s",
+          p, ref, rm, data, N, path);
     char *text;
     slurp(in_scratch("stdout"), &text);
     Options o = {.model = p, .ref = ref, .rm = rm, .data = data, .task = "min", .seed = 4, .n = N};
@@ -2400,9 +2458,10 @@ static void test_eval(void) {
     Batch other = batch_new(N, N * TINY_T, 1);
     assess(&t, 4);
     answer(&t, &t.ref, 1, 5, &other);
-    const char *const names[] = {"gold reward", "proxy reward", "KL to the reference", "entropy",
-        "distinct", "tokens in a response", "gold reward (reference)", "win rate (ties half)",
-        "policy: dog", "policy: cat", "reference: dog", "reference: cat"};
+    const char *const names[]
+        = {"gold reward", "proxy reward",         "KL to the reference",     "entropy",
+           "distinct",    "tokens in a response", "gold reward (reference)", "win rate (ties half)",
+           "policy: dog", "policy: cat",          "reference: dog",          "reference: cat"};
     double x[12][N];
     int n[12] = {N, N, N, N, N, N, N, N, 0, 0, 0, 0}, ties = 0;
     for (int r = 0; r < N; r++) {
@@ -2422,17 +2481,23 @@ static void test_eval(void) {
             }
         }
         check(t.eval.token[t.eval.row[r] + 1] == WORD_A && other.token[other.row[r] + 1] == WORD_A
-              && t.eval.start[r] - t.eval.row[r] == other.start[r] - other.row[r],
+                  && t.eval.start[r] - t.eval.row[r] == other.start[r] - other.row[r],
               "both sides answer the same prompts");
         x[0][r] = gold[0];
         x[1][r] = t.eval.reward[r];
         x[2][r] = x[3][r] = 0;
         for (int i = t.eval.start[r]; i < t.eval.row[r + 1]; i++) {
             int y = t.eval.token[i];
-            double p_new = y == EOT ? 0.3 : y == SP_DOG ? 0.1 : y == SP_CAT ? 0.1
-                           : y == SP_A ? 0.15 : 0.35;
-            double p_ref = y == EOT ? 0.15 : y == SP_DOG ? 0.25 : y == SP_CAT ? 0.1
-                           : y == SP_A ? 0.15 : 0.35;
+            double p_new = y == EOT      ? 0.3
+                           : y == SP_DOG ? 0.1
+                           : y == SP_CAT ? 0.1
+                           : y == SP_A   ? 0.15
+                                         : 0.35;
+            double p_ref = y == EOT      ? 0.15
+                           : y == SP_DOG ? 0.25
+                           : y == SP_CAT ? 0.1
+                           : y == SP_A   ? 0.15
+                                         : 0.35;
             x[2][r] += log(p_new / p_ref);
             x[3][r] -= log(p_new);
         }
@@ -2441,7 +2506,9 @@ static void test_eval(void) {
             int l = t.eval.row[r + 1] - t.eval.start[r];
             if (t.eval.row[q + 1] - t.eval.start[q] == l
                 && !memcmp(t.eval.token + t.eval.start[q], t.eval.token + t.eval.start[r],
-                           (size_t)l * sizeof(int))) { x[4][r] = 0; }
+                           (size_t)l * sizeof(int))) {
+                x[4][r] = 0;
+            }
         }
         x[5][r] = t.eval.row[r + 1] - t.eval.start[r];
         x[6][r] = gold[1];
@@ -2468,7 +2535,8 @@ static void test_eval(void) {
         at = strstr(csv, label);
         double in_log[3] = {NAN, NAN, NAN};
         check(at && sscanf(at + strlen(label), "%lf,%lf,%lf", in_log, in_log + 1, in_log + 2) == 3
-              && in_log[2] == n[k], "eval's log has %s", names[k]);
+                  && in_log[2] == n[k],
+              "eval's log has %s", names[k]);
         near(in_log[0], mean, 1e-5, "eval's log: %s", names[k]);
         near(in_log[1], error, 1e-5, "eval's log: standard error of %s", names[k]);
     }
@@ -2504,10 +2572,10 @@ static void test_wrong_files(void) {
     const char *values = in_scratch("values.bin");
     gpt_save(&g, values);
     check(gpt_load(values).role == POLICY_WITH_VALUES, "a policy with a value head says so");
-    fails(1, "not a reward model but a policy", "tune --method bon --task min -m %s --data %s --rm %s",
-          p, data, values);
-    fails(1, "not a reward model but a policy", "tune --method bon --task min -m %s --data %s --rm %s",
-          p, data, p);
+    fails(1, "not a reward model but a policy",
+          "tune --method bon --task min -m %s --data %s --rm %s", p, data, values);
+    fails(1, "not a reward model but a policy",
+          "tune --method bon --task min -m %s --data %s --rm %s", p, data, p);
     g.tokenizer = 0;
     g.role = 0;
     gpt_save(&g, values);
@@ -2517,19 +2585,21 @@ static void test_wrong_files(void) {
     snprintf(line, sizeof line, "sample -n 1 -m %s --data %s", values, data);
     check(cli(line) == 0, "a file that does not say is taken");
     slurp(in_scratch("stderr"), &error);
-    check(strstr(error, "note: ") == error && strstr(error, "does not say which tokenizer it needs"),
+    check(strstr(error, "note: ") == error
+              && strstr(error, "does not say which tokenizer it needs"),
           "with a note: %s", error);
     // one file in two places
     const char *o = in_scratch("o.bin");
     fails(2, "-o and --log name the same file", "sft -o %s --log %s", o, o);
     fails(2, "-o and -m name the same file", "pairs -m %s --data %s --task min -o %s", p, data, p);
-    fails(2, "-o and --pairs name the same file", "rm -m %s --data %s --pairs %s -o %s/../%s/p.jsonl",
-          p, data, pairs, run.directory, strrchr(run.directory, '/') + 1);
+    fails(2, "-o and --pairs name the same file",
+          "rm -m %s --data %s --pairs %s -o %s/../%s/p.jsonl", p, data, pairs, run.directory,
+          strrchr(run.directory, '/') + 1);
     fails(2, "--log and --data name the same file", "sft --data %s --log %s", data, data);
     fails(2, "-o and --log name the same file", "sft -o %s/./new.x --log %s/new.x", run.directory,
           run.directory);
-    fails(2, "--log and --hist name the same file", "tune --method bon --task r1 --log %s --hist %s",
-          o, o);
+    fails(2, "--log and --hist name the same file",
+          "tune --method bon --task r1 --log %s --hist %s", o, o);
     check(access(o, F_OK) != 0, "nothing was written");
 }
 
@@ -2537,7 +2607,9 @@ static void test_wrong_files(void) {
 static void test_odd_pairs(void) {
     const char *data = tiny_data("tiny.bin", NULL), *p = tiny_policy("p.bin", data, 0.2, 0.2);
     const char *f = in_scratch("odd.jsonl");
-    const struct { const char *lines, *says; } cases[] = {
+    const struct {
+        const char *lines, *says;
+    } cases[] = {
         {"{\"prompt\": \"A.\", \"chosen\": \" a\", \"rejected\": \"b\"}\n"
          "{\"prompt\": \"A.\", \"chosen\": \" a\", \"rejected\": \" b\"}\n"
          "{\"prompt\": \"A.\", \"chosen\": \"a\", \"rejected\": \" b\"}\n",
@@ -2564,11 +2636,12 @@ static void test_odd_pairs(void) {
     char *text;
     slurp(in_scratch("stdout"), &text);
     check(strstr(text, ": 2 preference pairs, 5.2 tokens a row\n") != NULL, "info: %s", text);
-    const char *marked = "{\"prompt\": \"A.\", \"chosen\": \" a<|endoftext|>\", \"rejected\": \" b\"}\n";
+    const char *marked
+        = "{\"prompt\": \"A.\", \"chosen\": \" a<|endoftext|>\", \"rejected\": \" b\"}\n";
     spill(f, marked, strlen(marked));
     fails(1, ":1: spells out the end-of-text token", "info --data %s %s", data, f);
-    fails(1, "the text spells out the end-of-text token", "sample -m %s --data %s -p 'A.<|endoftext|>'",
-          p, data);
+    fails(1, "the text spells out the end-of-text token",
+          "sample -m %s --data %s -p 'A.<|endoftext|>'", p, data);
     fails(1, "the text spells out the end-of-text token",
           "score -m %s --data %s --text 'A.<|endoftext|>'", p, data);
 }
@@ -2586,7 +2659,9 @@ static void wait_for(const char *path, const char *words) {
 static int temporaries_left(void) {
     int n = 0;
     DIR *d = opendir(run.directory);
-    for (struct dirent *e; d && (e = readdir(d)) != NULL;) { n += strstr(e->d_name, ".tmp") != NULL; }
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        n += strstr(e->d_name, ".tmp") != NULL;
+    }
     if (d) { closedir(d); }
     return n;
 }
@@ -2594,15 +2669,18 @@ static int temporaries_left(void) {
 static void test_interruption(void) {
     const char *d = run.directory, *ref = bandit_file("ref.bin", 2, 0);
     const int signals[] = {SIGINT, SIGTERM};
-    for (int k = 0; k < 4; k++) {  // tune with -o and without, and sft
+    for (int k = 0; k < 4; k++) { // tune with -o and without, and sft
         int sft = k == 2;
         char csv[300], command[1000], out[300] = "", *text;
         snprintf(csv, sizeof csv, "%s/log%d.csv", d, k);
         if (k != 1) { snprintf(out, sizeof out, "-o %s/out%d.bin", d, k); }
-        snprintf(command, sizeof command, "exec $RUNNER %s --cli %s --steps 3000 --log %s %s "
-                 "2>%s/err >%s/stdout", run.self,
+        snprintf(command, sizeof command,
+                 "exec $RUNNER %s --cli %s --steps 3000 --log %s %s "
+                 "2>%s/err >%s/stdout",
+                 run.self,
                  sft ? "sft --batch 2 -L 1 -H 1 -C 8 -T 16"
-                 : "tune --method bon --task r1 --len 2 --eval-every 2 -m $REF", csv, out, d, d);
+                     : "tune --method bon --task r1 --len 2 --eval-every 2 -m $REF",
+                 csv, out, d, d);
         setenv("REF", ref, 1);
         fflush(stdout);
         pid_t child = fork();
@@ -2613,8 +2691,8 @@ static void test_interruption(void) {
         waitpid(child, &status, 0);
         slurp(in_scratch("err"), &text);
         check(WIFEXITED(status) && WEXITSTATUS(status) == 128 + signals[k % 2]
-              && strstr(text, "interrupted after step "), "a signal in mid-training: status %d, %s",
-              status, text);
+                  && strstr(text, "interrupted after step "),
+              "a signal in mid-training: status %d, %s", status, text);
         char unfinished[300], finished[300];
         snprintf(finished, sizeof finished, "%s/out%d.bin", d, k);
         snprintf(unfinished, sizeof unfinished, "%s/out%d.bin.unfinished", d, k);
@@ -2630,8 +2708,10 @@ static void test_interruption(void) {
     pid_t child = fork();
     if (child == 0) {
         char command[1000];
-        snprintf(command, sizeof command, "exec $RUNNER %s --cli pairs -m %s --data %s --task min -n "
-                 "10000000 -o %s/many.jsonl >/dev/null 2>&1", run.self, p, data, d);
+        snprintf(command, sizeof command,
+                 "exec $RUNNER %s --cli pairs -m %s --data %s --task min -n "
+                 "10000000 -o %s/many.jsonl >/dev/null 2>&1",
+                 run.self, p, data, d);
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     }
     for (int i = 0; i < 2000 && !temporaries_left(); i++) {
@@ -2644,48 +2724,52 @@ static void test_interruption(void) {
     check(WIFEXITED(status) && WEXITSTATUS(status) == 143 && temporaries_left() == 0,
           "a signal in mid-file: status %d", status);
     // standard output that is closed, or full
-    shell("$RUNNER %s --cli sample -n 1 -m %s --data %s >&- 2>%s/err; test $? = 1", run.self, p, data,
-          d);
+    shell("$RUNNER %s --cli sample -n 1 -m %s --data %s >&- 2>%s/err; test $? = 1", run.self, p,
+          data, d);
     char *text;
     slurp(in_scratch("err"), &text);
     check(strstr(text, "standard output: cannot write it") != NULL, "closed output: %s", text);
-    shell("$RUNNER %s --cli pairs -n 5 --task min -m %s --data %s -o %s/closed.jsonl >&- 2>/dev/null; "
-          "test $? = 1", run.self, p, data, d);
+    shell("$RUNNER %s --cli pairs -n 5 --task min -m %s --data %s -o %s/closed.jsonl >&- "
+          "2>/dev/null; "
+          "test $? = 1",
+          run.self, p, data, d);
     slurp(in_scratch("closed.jsonl"), &text);
     int lines = 0;
     for (char *c = text; *c; c++) { lines += *c == '\n'; }
     check(lines == 5 && text[0] == '{', "nothing else lands in the file: %s", text);
     if (access("/dev/full", W_OK) == 0) {
-        fails(1, "/dev/full: cannot write it", "pairs -n 5 --task min -m %s --data %s -o /dev/full", p,
-              data);
+        fails(1, "/dev/full: cannot write it", "pairs -n 5 --task min -m %s --data %s -o /dev/full",
+              p, data);
         fails(1, "/dev/full: cannot write it",
               "tune --method bon --task r1 --len 2 --steps 2 -m %s --log /dev/full", ref);
         shell("$RUNNER %s --cli help > /dev/full 2>/dev/null; test $? = 1", run.self);
     }
     // two programs at one log
     Output held = csv_open(in_scratch("held.csv"), "a,b\n");
-    fails(1, "another program is writing it", "tune --method bon --task r1 --len 2 --steps 2 -m %s "
-          "--log %s", ref, in_scratch("held.csv"));
+    fails(1, "another program is writing it",
+          "tune --method bon --task r1 --len 2 --steps 2 -m %s "
+          "--log %s",
+          ref, in_scratch("held.csv"));
     fputs("1,2\n", held.f);
     output_close(&held);
     slurp(in_scratch("held.csv"), &text);
     check(!strcmp(text, "a,b\n1,2\n"), "a log that is taken stays as it is: %s", text);
-    // the model comes before the log's last row: a run whose model cannot be written is not complete
+    // the model comes before the log's last row: a run whose model cannot be written is not
+    // complete
     const char *folder = in_scratch("folder");
     mkdir(folder, 0777);
-    fails(1, "cannot write it", "tune --method bon --task r1 --len 2 --steps 2 -m %s --log %s -o %s", ref,
+    fails(1, "cannot write it",
+          "tune --method bon --task r1 --len 2 --steps 2 -m %s --log %s -o %s", ref,
           in_scratch("incomplete.csv"), folder);
 }
 
 // A loss that is not finite names the method and the step, and leaves no temporary file.
-static double loss_nan(Batch *b, const Options *o) {
-    return loss_tokens(b, o) * NAN;
-}
+static double loss_nan(Batch *b, const Options *o) { return loss_tokens(b, o) * NAN; }
 
 static void test_not_finite(void) {
     fflush(stdout);
     pid_t child = fork();
-    if (child == 0) {  // OpenMP starts its threads here: it does not survive a fork
+    if (child == 0) { // OpenMP starts its threads here: it does not survive a fork
         GPT g = gpt_new((Config){8, 5, 1, 1, 8, 5}, 0, 1);
         gpt_init(&g, 1);
         Acts a = acts_new(&g, 2, 8, 1);
@@ -2702,19 +2786,25 @@ static void test_not_finite(void) {
     char *text;
     slurp(in_scratch("stderr"), &text);
     check(WIFEXITED(status) && WEXITSTATUS(status) == 1
-          && !strcmp(text, "pref: ipo: the loss is not finite at step 7; try a smaller --lr\n"),
+              && !strcmp(text, "pref: ipo: the loss is not finite at step 7; try a smaller --lr\n"),
           "status %d, said %s", status, text);
     check(temporaries_left() == 0, "no temporary file is left by a loss that is not finite");
     // hopeless rates: above 1 refused (see the wrong options), else told when it shows
     const char *d = run.directory;
-    shell("$RUNNER %s --cli sft --lr 1 --steps 10 --batch 2 -L 1 -H 1 -C 16 -T 32 -o %s/m.bin >/dev/null "
-          "2>%s/err", run.self, d, d);
+    shell("$RUNNER %s --cli sft --lr 1 --steps 10 --batch 2 -L 1 -H 1 -C 16 -T 32 -o %s/m.bin "
+          ">/dev/null "
+          "2>%s/err",
+          run.self, d, d);
     slurp(in_scratch("err"), &text);
-    check(strstr(text, "note: guessing has a validation loss of 6.24: --lr 1 is probably too high\n")
-          == text, "sft --lr 1: %s", text);
+    check(
+        strstr(text, "note: guessing has a validation loss of 6.24: --lr 1 is probably too high\n")
+            == text,
+        "sft --lr 1: %s", text);
     bandit_file("ref.bin", 2, 0);
-    shell("$RUNNER %s --cli tune --method sft --task r1 --len 2 -m %s/ref.bin --lr 1 --steps 60 >/dev/null "
-          "2>%s/err", run.self, d, d);
+    shell("$RUNNER %s --cli tune --method sft --task r1 --len 2 -m %s/ref.bin --lr 1 --steps 60 "
+          ">/dev/null "
+          "2>%s/err",
+          run.self, d, d);
     slurp(in_scratch("err"), &text);
     check(!*text || strstr(text, "note: the policy has collapsed"), "tune --lr 1: %s", text);
     Options o = tune_options("bon", "r1", in_scratch("ref.bin"));
@@ -2724,7 +2814,7 @@ static void test_not_finite(void) {
     Run t = run_new(&o);
     train(&t);
     const char *said_there = in_scratch("collapse");
-    for (int k = 0; k < 3; k++) {  // entropy or reward may be low: both together are a collapse
+    for (int k = 0; k < 3; k++) { // entropy or reward may be low: both together are a collapse
         t.start_entropy = k == 0 ? 1 : 1e4;
         t.start_gold = k == 1 ? 0 : 1;
         fflush(stderr);
@@ -2733,7 +2823,7 @@ static void test_not_finite(void) {
         fflush(stderr);
         slurp(said_there, &text);
         check((strstr(text, "note: the policy has collapsed: it has entropy ") == text) == (k == 2)
-              && (k < 2 || strstr(text, " and earns less; --lr 0.5 is probably too high\n")),
+                  && (k < 2 || strstr(text, " and earns less; --lr 0.5 is probably too high\n")),
               "the collapse, case %d: %s", k, text);
     }
     check(freopen("/dev/null", "w", stderr) != NULL, "stderr");
@@ -2775,14 +2865,20 @@ static void test_kl_study(void) {
     slurp(in_scratch("output"), &text);
     check(strstr(text, "near with mass everywhere") && strstr(text, "never"), "the study's table");
     near(field(in_scratch("kl.csv"), 0, "tv"), total_variation(q0, t), 1e-5, "kl.csv: tv");
-    near(field(in_scratch("kl.csv"), 0, "forward_kl"), kl_divergence(t, q0), 1e-5, "kl.csv: forward");
-    near(field(in_scratch("kl.csv"), 0, "reverse_kl"), kl_divergence(q0, t), 1e-5, "kl.csv: reverse");
+    near(field(in_scratch("kl.csv"), 0, "forward_kl"), kl_divergence(t, q0), 1e-5,
+         "kl.csv: forward");
+    near(field(in_scratch("kl.csv"), 0, "reverse_kl"), kl_divergence(q0, t), 1e-5,
+         "kl.csv: reverse");
     near(field(in_scratch("kl.csv"), 0, "p6"), q0[6], 1e-5, "kl.csv: p6");
 }
 
-enum { BOTH, FLOAT };  // FLOAT: the test runs whole commands, which are no different with double
+enum { BOTH, FLOAT }; // FLOAT: the test runs whole commands, which are no different with double
 
-static const struct { const char *name; void (*test)(void); int builds; } TESTS[] = {
+static const struct {
+    const char *name;
+    void (*test)(void);
+    int builds;
+} TESTS[] = {
     {"exp", test_exp, BOTH},
     {"deck: a random order", test_deck, BOTH},
     {"matmul", test_matmul, BOTH},
@@ -2831,13 +2927,17 @@ static const struct { const char *name; void (*test)(void); int builds; } TESTS[
 enum { N_TESTS = sizeof TESTS / sizeof *TESTS };
 
 // Everything about one test while it runs, as the parent sees it.
-typedef struct { int test; pid_t pid; double begin; } Job;
+typedef struct {
+    int test;
+    pid_t pid;
+    double begin;
+} Job;
 
 // In a process of its own: run a test, leave its output and its counts in its folder, and exit.
 static _Noreturn void run_test(int test) {
     run.directory = in_scratch((char[]){(char)('A' + test / 26), (char)('a' + test % 26), 0});
     if (getenv("OMP_NUM_THREADS")) { set_threads(atoi(getenv("OMP_NUM_THREADS"))); }
-    setpgid(0, 0);  // so that a time-out ends the commands that it started, too
+    setpgid(0, 0); // so that a time-out ends the commands that it started, too
     if (mkdir(run.directory, 0777) != 0 || !freopen(in_scratch("output"), "w", stdout)) {
         _exit(99);
     }
@@ -2853,7 +2953,8 @@ static _Noreturn void run_test(int test) {
 // What has become of a test: adds to the totals and prints a line, and its output if it failed.
 static int report_test(const Job *job, int status, int totals[2]) {
     const char *top = run.directory;
-    run.directory = in_scratch((char[]){(char)('A' + job->test / 26), (char)('a' + job->test % 26), 0});
+    run.directory
+        = in_scratch((char[]){(char)('A' + job->test / 26), (char)('a' + job->test % 26), 0});
     int passed = 0, failed = 0;
     FILE *f = fopen(in_scratch("counts"), "r");
     int counted = f && fscanf(f, "%d %d", &passed, &failed) == 2;
@@ -2913,18 +3014,22 @@ int main(int argc, char **argv) {
     run.directory = mkdtemp(directory);
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    for (int i = 0; i < 3; i++) { sigaction(signals[i], &(struct sigaction){.sa_handler = on_stop}, NULL); }
+    for (int i = 0; i < 3; i++) {
+        sigaction(signals[i], &(struct sigaction){.sa_handler = on_stop}, NULL);
+    }
     enum { MOST = 64 };
     Job job[MOST];
     const char *wanted = getenv("TEST_JOBS");
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int jobs = wanted ? atoi(wanted) : (int)cores, running = 0, next = 0, asked = 0, totals[2] = {0};
+    int jobs = wanted ? atoi(wanted) : (int)cores, running = 0, next = 0, asked = 0,
+        totals[2] = {0};
     jobs = jobs < 1 ? 1 : min_int(jobs, MOST);
-    if (jobs > 1) { setenv("OMP_NUM_THREADS", "1", 0); }  // a core is one test's
+    if (jobs > 1) { setenv("OMP_NUM_THREADS", "1", 0); } // a core is one test's
     int fast = getenv("FAIL_FAST") != NULL;
     while ((next < N_TESTS && !stopped) || running > 0) {
-        int skip = next < N_TESTS && ((TESTS[next].builds == FLOAT && is_double())
-                                      || !is_asked_for(TESTS[next].name, argc - 1, argv + 1));
+        int skip = next < N_TESTS
+                   && ((TESTS[next].builds == FLOAT && is_double())
+                       || !is_asked_for(TESTS[next].name, argc - 1, argv + 1));
         if (skip && !stopped) {
             next++;
             continue;
