@@ -185,7 +185,7 @@ make_test() {
         cd "$scratch/$1" || exit 2
         ulimit -c 0
         ulimit -f 4194304
-        exec env FAIL_FAST=1 OMP_NUM_THREADS=1 TMPDIR="$scratch/$1/tmp" setsid sh -c '
+        exec env FAIL_FAST=1 TEST_JOBS=1 OMP_NUM_THREADS=1 TMPDIR="$scratch/$1/tmp" setsid sh -c '
             echo $$ > "$0"
             exec timeout -k 5 "$1" make CFLAGS="$2" test' \
             "$scratch/$1.session" "$limit" "$flags"
