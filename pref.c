@@ -3254,8 +3254,8 @@ static void start_process(void) {
         fd = open("/dev/null", O_RDONLY);
     } while (fd >= 0 && fd <= STDERR_FILENO);
     close(fd);
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    for (int i = 0; i < 3; i++) {
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    for (int i = 0; i < 4; i++) {
         struct sigaction action = {.sa_handler = on_signal}, old;
         if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN) {  // nohup stays
             sigaction(signals[i], &action, NULL);

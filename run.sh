@@ -350,7 +350,8 @@ lock() {
         [ $tries -lt 50 ] || die 1 "a killed run.sh left out/.run behind; remove it"
         sleep 0.1
     done
-    { echo $$ > "$state/new" && mv "$state/new" "$state/pid"; } 2> /dev/null || no_space
+    { echo $$ > "$state/new" && mv "$state/new" "$state/pid"; } 2> /dev/null ||
+        { rm -rf "$state"; no_space; }
     rm -rf "$state/after"
     mkdir -p "$state/running" || exit 1
     end_jobs

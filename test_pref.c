@@ -1788,7 +1788,8 @@ static void test_tune_errors(void) {
 
 // The same command twice writes the same model; a short training run learns.
 static void test_sft(void) {
-    const char *a = in_scratch("a.bin"), *b = in_scratch("b.bin"), *data = tiny_data("tiny.bin", NULL);
+    const char *a = in_scratch("a.bin"), *b = in_scratch("b.bin"),
+               *data = tiny_data("tiny.bin", NULL);
     char *one, *two, *out;
     const char *sft = "sft --steps 60 --batch 8 -L 1 -H 2 -C 16 -T 40 --lr 0.02";
     works("%s --data %s -o %s", sft, data, a);
@@ -1796,9 +1797,12 @@ static void test_sft(void) {
     slurp(in_scratch("stdout"), &out);
     // a story is 1 word, 2 choices, 7 lengths: 2.4 nats over 7.5 tokens, where guessing has ln 20
     double loss = field(in_scratch("sft.csv"), -1, "val_loss");
-    check(loss > 0.2 && loss < 1, "60 steps bring the validation loss from ln 20 = 3.0 to %g", loss);
-    near(said(out, "step    60  train "), field(in_scratch("sft.csv"), -1, "loss"), 1e-4, "train loss");
-    check(strstr(out, "40 stories to train on, 40 to validate, 0 longer than the context of 40\n") == out,
+    check(loss > 0.2 && loss < 1, "60 steps bring the validation loss from ln 20 = 3.0 to %g",
+          loss);
+    near(said(out, "step    60  train "), field(in_scratch("sft.csv"), -1, "loss"), 1e-4,
+         "train loss");
+    check(strstr(out, "40 stories to train on, 40 to validate, 0 longer than the context of 40\n")
+              == out,
           "sft says what it reads: %s", out);
     size_t n = slurp(a, &one), m = slurp(b, &two);
     check(n == m && !memcmp(one, two, n), "the same seed writes the same model");
@@ -2815,7 +2819,8 @@ static void test_not_finite(void) {
     // hopeless rates: above 1 refused (see the wrong options), else told when it shows
     const char *d = run.directory;
     setenv("DATA", tiny_data("tiny.bin", NULL), 1);
-    shell("$RUNNER %s --cli sft --lr 1 --steps 10 --batch 2 -L 1 -H 1 -C 16 -T 32 --data $DATA -o %s/m.bin "
+    shell("$RUNNER %s --cli sft --lr 1 --steps 10 --batch 2 -L 1 -H 1 -C 16 -T 32 --data $DATA -o "
+          "%s/m.bin "
           ">/dev/null "
           "2>%s/err",
           run.self, d, d);
@@ -2896,6 +2901,565 @@ static void test_kl_study(void) {
     near(field(in_scratch("kl.csv"), 0, "p6"), q0[6], 1e-5, "kl.csv: p6");
 }
 
+// --- piece by piece -------------------------------------------------------------------------------
+
+// A tokenizer of these tokens.
+static Tokenizer tokenizer_of(const char *const *token, int V, int eot) {
+    Tokenizer t = {.V = V, .eot = eot};
+    t.at = alloc((size_t)V + 1, sizeof(int), "test");
+    t.bytes = alloc((size_t)V * 16, 1, "test");
+    for (int i = 0; i < V; i++) {
+        t.at[i + 1] = t.at[i] + (int)strlen(token[i]);
+        memcpy(t.bytes + t.at[i], token[i], strlen(token[i]));
+    }
+    tokenizer_index(&t);
+    return t;
+}
+
+static void encodes(const Tokenizer *t, const char *text, int n, const int *expected) {
+    int id[64], got = encode(t, text, (int)strlen(text), id);
+    check(got == n && !memcmp(id, expected, (size_t)n * sizeof(int)), "encoding of '%s'", text);
+}
+
+// A model that all but always says one token.
+static GPT favourite_gpt(Config c, int favourite) {
+    double *p = alloc(c.V, sizeof *p, "test");
+    for (int v = 0; v < c.V; v++) { p[v] = v == favourite ? 1 : 1e-13; }
+    return independent_gpt(c, p, 0, 0);
+}
+
+// A model with weights wide enough that its distributions are far from uniform.
+static GPT random_gpt(Config c, int head, int seed) {
+    GPT g = gpt_new(c, head, 1);
+    gpt_init(&g, seed);
+    Rng r = rng_stream(seed, 'w', 0);
+    for (size_t i = 0; i < g.n_params; i++) { g.params[i] += (real)(float)(0.3 * rng_normal(&r)); }
+    for (size_t i = 0; i < g.n_params; i++) { g.params[i] = (real)(float)g.params[i]; }
+    gpt_pack(&g);
+    return g;
+}
+
+static void same_row(const GPT *a, const GPT *b, double tolerance, const char *what) {
+    Acts x = acts_new(a, 1, a->c.maxT, 0), y = acts_new(b, 1, b->c.maxT, 0);
+    Batch one = batch_new(1, 8, 1), two = batch_new(1, 8, 1);
+    batch_add(&one, (int[]){1, 0, 1, 1}, 4, 1);
+    batch_add(&two, (int[]){1, 0, 1, 1}, 4, 1);
+    gpt_forward(a, &x, &one, one.logp, NULL);
+    gpt_forward(b, &y, &two, two.logp, NULL);
+    for (int i = 1; i < 4; i++) { near((double)two.logp[i], (double)one.logp[i], tolerance, what); }
+}
+
+static void test_random_numbers(void) {
+    Rng r = rng_stream(1, 't', 0);
+    int seen[3] = {0}, first[2] = {0}, n = 20000;
+    for (int i = 0; i < 3000; i++) { seen[rng_below(&r, 3)]++; }
+    for (int i = 0; i < 3; i++) {
+        check(seen[i] > 850 && seen[i] < 1150, "%d of 3: %d times", i, seen[i]);
+    }
+    double *x = alloc((size_t)n, sizeof *x, "test");
+    for (int i = 0; i < n; i++) { x[i] = rng_normal(&r); }
+    Moments m = moments(x, n);
+    near(m.mean, 0, 0.03, "mean of normal numbers");
+    near(m.std, 1, 0.03, "standard deviation of normal numbers");
+    Rng one = rng_stream(1, 'a', 0);
+    check(one != rng_stream(2, 'a', 0), "seeds name streams");
+    check(one != rng_stream(1, 'b', 0), "purposes name streams");
+    check(one != rng_stream(1, 'a', 1), "indices name streams");
+    Deck d = deck_new(2, 1, 'd');
+    for (int i = 0; i < 64; i++) {
+        first[deal(&d)]++;
+        deal(&d);
+    }
+    check(first[0] > 16 && first[1] > 16, "a deck of two begins with 0 %d of 64 times", first[0]);
+    for (int k = 1; k <= 40; k++) {
+        for (int i = 0; i < k; i++) {
+            real y[40] = {0};
+            for (int j = 0; j < k; j++) { y[j] = -1; }
+            y[i] = 1;
+            check(largest(y, k) == 1, "the largest of %d is number %d", k, i);
+        }
+    }
+}
+
+static void test_models(void) {
+    // more rows of wte than the vocabulary has, where they need wider panels
+    Config c = {8, LANES, 1, 1, 8, LANES};
+    GPT a = random_gpt(c, 0, 3);
+    c.Vp = TILE_N + 1;
+    GPT b = gpt_new(c, 0, 0);
+    for (int k = 0; k < N_TENSORS; k++) {
+        memcpy(param(&b, k, 0), param(&a, k, 0), a.tensor[k].size * sizeof(real));
+    }
+    gpt_pack(&b);
+    same_row(&a, &b, 0, "rows that fill up wte");
+    const char *path = in_scratch("model.bin");
+    GPT copy = gpt_copy(&a, 0);
+    gpt_save(&a, path);
+    GPT loaded = gpt_load(path);
+    same_row(&a, &copy, 0, "a copy's log-probabilities");
+    same_row(&a, &loaded, 0, "a loaded model's log-probabilities");
+    GPT layout = gpt_layout((Config){8, 8, 2, 1, 8, 8}, 0);
+    near(layout.tensor[PROJW].std, 0.01, 1e-12, "start of projections with two layers");
+    near(layout.tensor[FCPROJW].std, 0.01, 1e-12, "start of projections with two layers");
+    GPT big = gpt_new((Config){16, 200, 1, 1, 32, 200}, 0, 1);
+    check(big.n_params > 2 * CHUNK, "a model of several chunks");
+    for (size_t i = big.n_params - 10; i < big.n_params; i++) { big.grads[i] = 2; }
+    near(adamw(&big, 0, 0, 1), sqrt(40), 1e-6, "the norm of a gradient at the end");
+}
+
+static void test_gradient_step(void) {
+    // one gradient step of the policy: clipped to norm 1, and counted
+    Options o = {.lr = 0.01, .neg = 1};
+    Run r = {.o = &o, .method = &METHODS[4], .loss = loss_reinforce};
+    r.policy = random_gpt((Config){8, 10, 1, 1, 8, 10}, 0, 1);
+    r.acts = acts_new(&r.policy, 2, 8, 1);
+    r.step = batch_new(2, 16, 1);
+    batch_add(&r.step, (int[]){1, 2, 3}, 3, 1);
+    batch_add(&r.step, (int[]){4, 5}, 2, 1);
+    r.step.advantage[1] = r.step.advantage[2] = 1;  // dlogp -1/2 at two tokens
+    r.step.advantage[4] = -3;                       // and 3/2 at one
+    gradient_step(&r);
+    double squares = 0;
+    for (size_t i = 0; i < r.policy.n_params; i++) { squares += pow((double)r.policy.m[i], 2); }
+    check(r.sum.grad_norm > 1, "a gradient to clip: %g", r.sum.grad_norm);
+    near(sqrt(squares), 0.1, 1e-4, "the first moment is a tenth of a gradient of norm 1");
+    near(r.sum.push_up, 1, 1e-6, "push_up");
+    near(r.sum.push_down, 1.5, 1e-6, "push_down");
+    gradient_step(&r);
+    check(r.updates == 2 && r.sum.n == 2, "two steps are counted: %d", r.updates);
+}
+
+static void test_encoding_order(void) {
+    const char *const abc[] = {"a", "b", "c", "ab", "bc", ""};
+    Tokenizer t = tokenizer_of(abc, 6, 5);
+    encodes(&t, "abc", 2, (int[]){3, 2});  // ab is the lower id
+    const char *const twice[] = {"a", "b", "ab", "abab", ""};
+    t = tokenizer_of(twice, 5, 4);
+    encodes(&t, "abab", 1, (int[]){3});
+    const char *const equal[] = {"a", "b", "a", ""};
+    t = tokenizer_of(equal, 4, 3);
+    encodes(&t, "ab", 2, (int[]){0, 1});
+    const char *const marker[] = {".", ".."};
+    t = tokenizer_of(marker, 2, 1);
+    encodes(&t, "..", 2, (int[]){0, 0});
+    t = tokenizer_load("tinystories_tok.bin");
+    const char *text = "Who is it? He ran.";
+    int id[64], n = encode(&t, text, (int)strlen(text), id), bytes = 0;
+    uint16_t doc[64];
+    for (int i = 0; i < n; i++) { doc[i] = (uint16_t)id[i]; }
+    doc[n] = (uint16_t)t.eot;
+    for (int i = 0, p = prompt_length(&t, doc, n + 1); i < p; i++) {
+        bytes += token_length(&t, id[i]);
+    }
+    check(bytes == 10, "the first sentence of '%s' has %d bytes", text, bytes);
+}
+
+// A world of stories of tokens a, ., b and end-of-text.
+enum { TOY_A, TOY_DOT, TOY_B, TOY_EOT };
+static World toy_world(void) {
+    static const char *const token[] = {"a", ".", "b", ""};
+    return (World){.task = &TASKS[2],
+                   .T = 128,
+                   .t = tokenizer_of(token, 4, TOY_EOT),
+                   .longest = 103,
+                   .mode = 50};
+}
+static Corpus corpus_of(const uint16_t *token, int n) {
+    Corpus c = {.token = (uint16_t *)token};
+    c.doc = alloc((size_t)n + 1, sizeof(int), "test");
+    for (int i = 0; i < n; i++) {
+        if (token[i] == TOY_EOT) { c.doc[++c.n_docs] = i + 1; }
+    }
+    return c;
+}
+
+static void test_story_rows(void) {
+    World w = toy_world();
+    static uint16_t docs[64];
+    int n = 0, seen[4] = {0}, longest = 0;
+    for (int i = 0; i < 24; i++) { docs[n++] = TOY_A; }  // a first sentence of 25 tokens: too long
+    docs[n++] = TOY_DOT;
+    docs[n++] = TOY_EOT;
+    const uint16_t more[] = {TOY_A, TOY_DOT, TOY_B, TOY_EOT, TOY_B, TOY_DOT, TOY_A, TOY_A, TOY_EOT};
+    memcpy(docs + n, more, sizeof more);
+    Corpus c = corpus_of(docs, n + 9);
+    Rng r = rng_stream(1, 'p', 0);
+    Batch b = batch_new(200, 200 * 32, 1);
+    for (int i = 0; i < 200; i++) {
+        batch_add_prompt(&b, &w, &c, &r);
+        longest = b.row[i + 1] - b.row[i] > longest ? b.row[i + 1] - b.row[i] : longest;
+        seen[b.token[b.row[i] + 1]]++;
+    }
+    check(longest == 3, "a prompt of %d tokens", longest);
+    check(seen[TOY_A] > 50 && seen[TOY_B] > 50, "prompts of both stories: %d, %d", seen[TOY_A],
+          seen[TOY_B]);
+    batch_clear(&b);
+    batch_add_story(&b, &c, 2, 4, 1);  // b . a a TOY_EOT does not fit in 4 with the start token
+    batch_add_story(&b, &c, 2, 6, 1);
+    check(b.row[1] == 4
+              && !memcmp(b.token, (int[]){TOY_EOT, TOY_B, TOY_DOT, TOY_A}, 4 * sizeof(int)),
+          "a cut story");
+    check(b.row[2] == 10
+              && !memcmp(b.token + 4, (int[]){TOY_EOT, TOY_B, TOY_DOT, TOY_A, TOY_A, TOY_EOT},
+                         6 * sizeof(int)),
+          "a story that just fits");
+    batch_clear(&b);
+    check(batch_add_text(&b, &w, "a.", "b") == 5 && b.start[0] == 3 && b.token[3] == TOY_B
+          && b.token[4] == TOY_EOT, "a response starts after its prompt");
+    // the mean over tokens, however they fall into batches
+    GPT g = random_gpt((Config){8, 4, 1, 1, 8, 4}, 0, 1);
+    Acts a = acts_new(&g, 4, 8, 1);
+    const uint16_t some[] = {TOY_A,   TOY_EOT, TOY_A, TOY_DOT, TOY_B, TOY_A,
+                             TOY_DOT, TOY_EOT, TOY_B, TOY_B,   TOY_A, TOY_EOT};
+    c = corpus_of(some, 12);
+    Batch two = batch_new(2, 16, 1), four = batch_new(4, 32, 1);
+    Options o = {.neg = 1};
+    Lessons all = {.docs = &c, .first = 0, .end = 3};
+    near(lessons_loss(&g, &a, &two, loss_tokens, &all, &o),
+         lessons_loss(&g, &a, &four, loss_tokens, &all, &o), 1e-6, "a loss over batches");
+    // lessons to learn from, and others to be held: the losses go apart, and both are per token
+    const uint16_t one[] = {TOY_A, TOY_A, TOY_A, TOY_A, TOY_A, TOY_EOT},
+                   other[] = {TOY_B, TOY_B, TOY_B, TOY_B, TOY_B, TOY_EOT};
+    Corpus as = corpus_of(one, 6), bs = corpus_of(other, 6);
+    Options fast
+        = {.steps = 60, .batch = 2, .lr = 0.03, .neg = 1, .seed = 1, .log = in_scratch("fit.csv")};
+    char last[ROW_BYTES], *text;
+    GPT h = random_gpt((Config){8, 4, 1, 1, 8, 4}, 0, 2);
+    fflush(stdout);
+    Output log = fit(&h, "test", loss_tokens, &(Lessons){.docs = &as, .end = 1},
+                     &(Lessons){.docs = &bs, .end = 1}, &fast, last);
+    output_close(&log);
+    slurp(in_scratch("fit.csv"), &text);
+    double train = NAN, val = NAN, before = NAN;
+    int step = 0;
+    sscanf(last, "%d,%lf,%lf", &step, &train, &val);
+    check(step == 60 && train < 0.5 && val > 2, "losses %g on lessons, %g on others", train, val);
+    sscanf(strchr(text, '\n') + 1, "%d,%lf", &step, &before);
+    check(step == 6 && before > train && before < 10, "the first loss: %g", before);
+}
+
+static void test_draws(void) {
+    real logits[2] = {0, (real)log(3.0)}, odds[2], logp;
+    Sampling how = {.temperature = 0.5};
+    Rng r = rng_stream(1, 'd', 0);
+    for (int i = 0; i < 200; i++) {
+        int token = draw(logits, odds, 2, &how, &r, &logp);
+        near((double)logp, log(token ? 0.75 : 0.25), 1e-6,
+             "log-probability under the model itself");
+    }
+    Config c = {16, 100, 1, 1, 8, 100};
+    GPT g = random_gpt(c, 0, 1);
+    Acts s = sampler_new(c, 20, 16);
+    Batch prompt = batch_new(1, 1, 1), out[3];
+    batch_add(&prompt, (int[]){0}, 1, 1);
+    for (int k = 0; k < 3; k++) {
+        Sampling stream = {.T = 16, .eot = -1, .temperature = 1, .seed = 1, .stream = k % 2};
+        out[k] = batch_new(20, 320, 1);
+        rollout(&g, &s, &prompt, 20, &stream, &out[k]);
+    }
+    check(memcmp(out[0].token, out[1].token, 320 * sizeof(int)) != 0, "streams give other samples");
+    check(!memcmp(out[0].token, out[2].token, 320 * sizeof(int)),
+          "a stream gives the same samples");
+    // the bandit: prompts of many kinds, responses of one length
+    Options o = {.seed = 1, .n = 1};
+    Run run_b = {.o = &o, .world = {.task = &TASKS[0], .T = 16}, .policy = g, .sampler = s};
+    run_b.prompts = batch_new(200, 200, 1);
+    Batch many = batch_new(200, 3200, 1);
+    run_b.sampler = sampler_new(c, 200, 16);
+    sample_rows(&run_b, &g, NULL, 200, 1, 7, &many);
+    int kinds = 0, seen[100] = {0};
+    for (int i = 0; i < 200; i++) {
+        check(many.row[i + 1] - many.row[i] == 16, "a bandit's response has %d tokens",
+              many.row[i + 1] - many.row[i] - 1);
+        kinds += !seen[many.token[many.row[i]]]++;
+    }
+    check(kinds > 60, "%d kinds of prompts", kinds);
+}
+
+static void response(Batch *b, int n_a, int complete) {  // prompt "a.", then n_a times a
+    int row[128] = {TOY_EOT, TOY_A, TOY_DOT}, n = 3;
+    for (int i = 0; i < n_a; i++) { row[n++] = TOY_A; }
+    if (complete) { row[n++] = TOY_EOT; }
+    batch_add(b, row, n, 3);
+}
+
+static void test_pair_drawing(void) {
+    World w = toy_world();
+    Batch b = batch_new(4, 512, 4), pair = batch_new(2, 256, 2);
+    char *text[3];
+    response(&b, 4, 0);  // cut
+    response(&b, 1, 1);
+    response(&b, 2, 1);
+    response(&b, 3, 1);
+    Rng r = rng_stream(1, 'l', 0);
+    check(draw_pair(&w, &b, 0, 4, &r, &pair, text) && !strcmp(text[0], "a")
+              && !strcmp(text[1], "aa"),
+          "the first two complete responses make a pair");
+    w.task = &TASKS[4];
+    batch_clear(&b);
+    response(&b, 1, 1);
+    response(&b, 2, 1);
+    response(&b, 102, 1);  // 103 tokens: always kept
+    response(&b, 101, 1);  // kept with probability exp(-1/15) = 0.94
+    int drawn = 0, brief = 0;
+    for (int k = 0; k < 100; k++) {
+        if (!draw_pair(&w, &b, 0, 4, &r, &pair, text)) { continue; }
+        drawn++;
+        brief += strlen(text[0]) < 100 || strlen(text[1]) < 100;
+    }
+    check(drawn > 80 && brief < 5, "skew: %d pairs of 100, %d with a short response", drawn, brief);
+    char *json = NULL, *part[3];
+    size_t size;
+    double score[2];
+    FILE *f = open_memstream(&json, &size);
+    fputc('{', f);
+    const char *odd = "a\"b\\c\n\t\x7f/";
+    json_write(f, "prompt", odd);
+    json_write(f, "chosen", odd);
+    json_write(f, "rejected", odd);
+    fputs("\"score_chosen\": 1}\n", f);
+    fclose(f);
+    const char *wrong = json_pair(json, part, score);
+    check(!wrong && !strcmp(part[0], odd) && !strcmp(part[2], odd), "what is written is read: %s",
+          wrong ? wrong : part[0]);
+    const char *path = in_scratch("one.jsonl");
+    f = fopen(path, "w");
+    fputs("{\"prompt\": \"a.\", \"chosen\": \"b\", \"rejected\": \"aa\"}\n", f);
+    fclose(f);
+    Batch data = pairs_read(&w, path);
+    check(data.n_rows == 2 && data.reward[0] == 1 && data.reward[1] == 0
+              && data.token[data.start[0]] == TOY_B && data.token[data.start[1]] == TOY_A,
+          "the chosen one wins");
+}
+
+static void test_more_losses(void) {
+    int at[12];
+    Options o = {.beta = 0.5, .tau = 0.05, .clip = 0.2, .neg = 1};
+    Batch b = loss_batch(at);
+    double all = 0;
+    for (int i = 0; i < 12; i++) { all += (double)b.logp[at[i]]; }
+    near(weigh(&b, loss_sft, &o), -all / 4, 1e-6, "sft");
+    near((double)b.dlogp[at[0]], -0.25, 1e-6, "sft's dlogp");
+    weigh(&b, loss_rwr, &o);
+    const double weight[] = {4.05519997, 0.11080316, 2.22554093, 0.67032005};  // exp(TOY_A / 0.5)
+    const int first[] = {0, 3, 5, 9};
+    for (int r = 0; r < 4; r++) {
+        near((double)b.dlogp[at[first[r]]], -weight[r] / 4, 1e-6, "rwr");
+    }
+    // rho = exp(-0.3 sin(2.1 i)): beyond 1.2 where A > 0, or below 0.8 where A < 0
+    weigh(&b, loss_ppo, &o);
+    int clipped = 0;
+    for (int i = 0; i < 12; i++) {
+        double rho = exp(-0.3 * sin(2.1 * i)), A = (double)b.advantage[at[i]];
+        clipped += A > 0 ? rho > 1.2 : rho < 0.8;
+    }
+    near(b.clip_frac, clipped / 12.0, 1e-9, "share of clipped tokens");
+    check(clipped > 0, "some are clipped: %d", clipped);
+    for (int i = 0; i < b.n_tokens; i++) { b.returns[i] = 1; }
+    double ppo = weigh(&b, loss_ppo, &o), value = loss_value(&b);
+    near(weigh(&b, loss_ppo_value, &o), ppo + value, 1e-6, "ppo with a value");
+    check(value > 0.01 && b.dvalue[at[0] - 1] < 0, "the value is learned: %g", value);
+    double once = 0, twice = 0;
+    weigh(&b, loss_bradley_terry, &o);
+    for (int i = 0; i < 16; i++) { once += fabs((double)b.dvalue[i]); }
+    weigh(&b, loss_bradley_terry, &o);
+    for (int i = 0; i < 16; i++) { twice += fabs((double)b.dvalue[i]); }
+    check(once > 0 && once == twice, "dvalue begins at zero: %g, %g", once, twice);
+    Batch t = batch_new(2, 8, 1);
+    batch_add(&t, (int[8]){0}, 3, 1);
+    batch_add(&t, (int[8]){0}, 5, 1);
+    for (int i = 0; i < 8; i++) { t.logp[i] = -1; }
+    near(weigh(&t, loss_tokens, &o), 1, 1e-6, "the mean over the six tokens that are predicted");
+    near((double)t.dlogp[1], -1.0 / 6, 1e-6, "dlogp of each");
+    // the KL penalty: two responses of two tokens, 0.5 times log pi/pi_ref = 0.3 and -0.8
+    Batch k = batch_new(2, 6, 2);
+    for (int r = 0; r < 2; r++) { batch_add(&k, (int[3]){0}, 3, 1); }
+    const double old[] = {0, -1, -1, 0, -2, -1}, ref[] = {0, -1.2, -1.1, 0, -1.5, -0.7};
+    for (int i = 0; i < 6; i++) {
+        k.old_logp[i] = (real)old[i];
+        k.ref_logp[i] = (real)ref[i];
+    }
+    k.reward[0] = k.reward[1] = 1;
+    advantages(&k, NO_BASELINE, 0.5);
+    near((double)k.advantage[1], 1 - 0.15, 1e-6, "reward less the KL penalty");
+    near((double)k.advantage[5], 1 + 0.4, 1e-6, "reward less the KL penalty");
+    // GAE of two equal responses
+    for (int i = 0; i < 6; i++) { k.old_value[i] = (real)(0.1 * (i % 3)); }
+    k.reward[0] = k.reward[1] = 1;
+    gae(&k, 0.95, 0);
+    near((double)k.returns[2], 1, 1e-6, "return of the last token");
+    near((double)k.returns[1], (double)k.returns[4], 1e-6, "equal responses have equal returns");
+    near((double)k.returns[2], (double)k.returns[5], 1e-6, "equal responses have equal returns");
+}
+
+// A bandit's run with a policy and another reference, not trained.
+static void toy_run(Run *r, Options *o, const char *method, int baseline) {
+    Config c = {4, 100, 1, 1, 8, 100};
+    *o = (Options){.seed = 1, .n = 2, .batch = 2, .kl = 0.1, .gae = 0.95, .neg = 1, .lr = 1e-3};
+    *r = (Run){.o = o, .baseline = baseline, .world = {.task = &TASKS[1], .T = 4}};
+    r->method = &METHODS[find("method", method, METHODS, N_METHODS, sizeof *METHODS)];
+    r->loss = r->method->loss;
+    r->policy = random_gpt(c, baseline == VALUE_BASELINE, 1);
+    r->ref = random_gpt(c, 0, 2);
+    r->acts = acts_new(&r->policy, 8, 4, 1);
+    r->sampler = sampler_new(c, 8, 4);
+    r->prompts = batch_new(8, 8, 1);
+    r->data = batch_new(8, 32, 2);
+    r->step = batch_new(4, 16, 2);
+}
+
+static void test_collect(void) {
+    Options o;
+    Run r;
+    toy_run(&r, &o, "ppo", NO_BASELINE);
+    Batch *b = &r.data;
+    collect(&r, &r.policy, 4, 1);
+    int first[8];
+    for (int i = 0; i < 8; i++) { first[i] = b->token[b->row[i]]; }
+    real *pi = alloc(32, sizeof *pi, "test"), *ref = alloc(32, sizeof *ref, "test"),
+         *value = alloc(32, sizeof *value, "test");
+    gpt_forward(&r.policy, &r.acts, b, pi, NULL);
+    gpt_forward(&r.ref, &r.acts, b, ref, NULL);
+    double strayed = 0;
+    for (int i = 0; i < 8; i++) {
+        double kl = 0;
+        for (int t = b->start[i]; t < b->row[i + 1]; t++) { kl += (double)(pi[t] - ref[t]); }
+        near((double)b->advantage[b->start[i]], truth(&r.world, b, i) - 0.1 * kl, 1e-5,
+             "reward less kl log pi/pi_ref at collection");
+        strayed += fabs(kl);
+    }
+    check(strayed > 1, "policy and reference differ: %g", strayed);
+    check(r.queries == 8, "queries");
+    collect(&r, &r.policy, 4, 2);
+    int same = 0;
+    for (int i = 0; i < 8; i++) { same += first[i] == b->token[b->row[i]]; }
+    check(same < 8, "another collection has other prompts");
+    toy_run(&r, &o, "ppo", VALUE_BASELINE);
+    b = &r.data;
+    collect(&r, &r.policy, 4, 1);
+    gpt_forward(&r.policy, &r.acts, b, pi, value);
+    for (int i = 0; i < b->n_rows; i++) {
+        for (int t = b->row[i]; t < b->row[i + 1] - 1; t++) {
+            near((double)b->old_value[t], (double)value[t], 1e-6, "values at collection");
+        }
+    }
+    // the pairs of a file keep their labels, whatever a reward model or the truth says
+    const char *methods[] = {"dpo", "pref-ft", "bon"};
+    for (int k = 0; k < 3; k++) {
+        toy_run(&r, &o, methods[k], NO_BASELINE);
+        Config c = {128, 4, 1, 1, 8, 4};
+        r.world = toy_world();
+        r.policy = random_gpt(c, 0, 1);
+        r.ref = random_gpt(c, 0, 2);
+        r.acts = acts_new(&r.policy, 8, 128, 1);
+        batch_clear(&r.data);
+        r.data = batch_new(4, 64, 2);
+        response(&r.data, 5, 1);  // the longer one was chosen, against the task
+        response(&r.data, 2, 1);
+        r.data.reward[0] = 1;
+        if (k < 2) {
+            r.rm = random_gpt(c, 1, 3);
+            param(&r.rm, HEADW, 0)[0] = 1;
+            gpt_pack(&r.rm);
+            r.rm_acts = acts_new(&r.rm, 8, 128, 0);
+        }
+        collect(&r, NULL, 1, 0);
+        check(r.data.reward[0] == 1 && r.data.reward[1] == 0, "%s: labels of a file: %g, %g",
+              methods[k], r.data.reward[0], r.data.reward[1]);
+    }
+    // the reward model's score of a response is its head at the last token; -3 if that is missing
+    batch_clear(&r.data);
+    response(&r.data, 4, 1);
+    response(&r.data, 4, 0);
+    r.rm = random_gpt((Config){128, 4, 1, 1, 8, 4}, 1, 3);
+    r.rm_acts = acts_new(&r.rm, 8, 128, 0);
+    proxy_rewards(&r, &r.data);
+    gpt_forward(&r.rm, &r.rm_acts, &r.data, NULL, value);
+    near(r.data.reward[0], (double)value[7], 1e-6, "the score of a response");
+    check(fabs((double)(value[7] - value[6])) > 1e-3, "the head tells tokens apart");
+    near(r.data.reward[1], -3, 0, "the score of a response that was cut");
+}
+
+static void test_measures(void) {
+    Batch b = batch_new(5, 20, 1);
+    batch_add(&b, (int[]){9, 1, 2}, 3, 1);
+    batch_add(&b, (int[]){9, 1, 3}, 3, 1);
+    batch_add(&b, (int[]){8, 1, 2}, 3, 1);
+    batch_add(&b, (int[]){9, 1}, 2, 1);
+    const int expected[] = {1, 1, 0, 1};
+    for (int i = 0; i < 4; i++) { check(is_new(&b, i) == expected[i], "row %d is new", i); }
+    b.logp[1] = -1;
+    b.logp[2] = -2;
+    b.ref_logp[1] = b.ref_logp[2] = (real)-2.5;
+    Run r = {.world = {.task = &TASKS[0]}};
+    near(measure(&r, &b, 0, ENTROPY), 3, 1e-6, "-log pi");
+    near(measure(&r, &b, 0, KL), 2, 1e-6, "log pi/pi_ref");
+    near(measure(&r, &b, 0, LENGTH), 2, 0, "length");
+    near(measure(&r, &b, 0, GOLD), truth(&r.world, &b, 0), 0, "gold");
+    // prompts are those of validation: assess reads w.val
+    Options o;
+    toy_run(&r, &o, "sft", NO_BASELINE);
+    Config c = {128, 4, 1, 1, 8, 4};
+    r.world = toy_world();
+    r.policy = favourite_gpt(c, TOY_EOT);
+    r.ref = random_gpt(c, 0, 2);
+    r.acts = acts_new(&r.policy, 8, 128, 0);
+    r.sampler = sampler_new(c, 8, 128);
+    r.prompts = batch_new(8, 8 * MAX_PROMPT, 1);
+    const uint16_t one[] = {TOY_A, TOY_DOT, TOY_A, TOY_EOT},
+                   other[] = {TOY_B, TOY_DOT, TOY_B, TOY_EOT};
+    r.world.train = corpus_of(one, 4);
+    r.world.val = corpus_of(other, 4);
+    r.eval = batch_new(8, 8 * 128, 1);
+    assess(&r, 1);
+    real *x = alloc(8 * 128, sizeof *x, "test");
+    gpt_forward(&r.ref, &r.acts, &r.eval, x, NULL);
+    for (int i = 0; i < 8; i++) {
+        check(r.eval.token[r.eval.row[i] + 1] == TOY_B && r.eval.row[i + 1] - r.eval.row[i] == 4,
+              "a validation prompt, and end-of-text");
+        near((double)r.eval.ref_logp[r.eval.start[i]], (double)x[r.eval.start[i]], 1e-6,
+             "ref_logp");
+    }
+    near(correlation((double[]){1, 2, 3}, (double[]){2, 4, 6}, 3), 1, 1e-12, "correlation");
+    near(correlation((double[]){1, 2, 3}, (double[]){3, 1, 2}, 3), -0.5, 1e-12, "correlation");
+    check(has_any("a dog ran", "cat,dog") && has_any("dog", "dog") && !has_any("two dogs", "dog")
+          && !has_any("a hotdog", "dog") && has_any("A cat.", "dog,cat"), "whole words");
+}
+
+static Options parsed(const char *command, int argc, const char **argv) {
+    return options_parse(command, argc, (char **)argv);
+}
+static void test_option_defaults(void) {
+    const char *bandit[] = {"--method", "dpo", "--task", "r1", "--gae", "1"};
+    Options o = parsed("tune", 6, bandit);
+    check(!strcmp(o.baseline, "group") && o.clip == 0.2 && o.tau == 0.05 && o.neg == 1 && o.kl == 0
+          && o.gae == 1 && o.seed == 1 && !o.beta && !o.lr && !o.steps, "tune's defaults");
+    settle(&o, &METHODS[6], 1, GROUP_BASELINE);
+    check(o.batch == 10 && o.n == 10 && o.reuse == 10 && o.len == 9 && o.beta == 0.1
+              && o.collect == 10 && o.steps == 1000 && o.eval_every == 100
+              && o.lr == METHODS[6].lr[0],
+          "the bandit's defaults");
+    const char *rwr[] = {"--method", "rwr", "--task", "r1"};
+    o = parsed("tune", 4, rwr);
+    settle(&o, &METHODS[3], 1, GROUP_BASELINE);
+    check(o.beta == 1, "rwr's beta");
+    const char *pairs[] = {"--method", "dpo", "--task", "min", "-m", "m", "--pairs", "p"};
+    o = parsed("tune", 8, pairs);
+    settle(&o, &METHODS[6], 0, GROUP_BASELINE);
+    check(o.batch == 32 && o.n == 2 && o.steps == 80 && o.eval_every == 8
+              && o.lr == METHODS[6].lr[3],
+          "defaults with pairs: batch %d, n %d, lr %g", o.batch, o.n, o.lr);
+    const char *samples[] = {"--method", "dpo", "--task", "min", "-m", "m", "--rm", "r"};
+    o = parsed("tune", 8, samples);
+    settle(&o, &METHODS[6], 0, GROUP_BASELINE);
+    check(o.batch == 8 && o.n == 8 && o.reuse == 2 && o.steps == 80 && o.lr == METHODS[6].lr[2],
+          "defaults with samples: lr %g", o.lr);
+    const char *queries[] = {"--method", "ppo", "--task", "r1", "--queries", "3000"};
+    o = parsed("tune", 6, queries);
+    settle(&o, &METHODS[5], 1, GROUP_BASELINE);
+    check(o.steps == 300, "3000 queries, 10 x 10 a step, each used 10 times: %d steps", o.steps);
+}
+
 enum { BOTH, FLOAT }; // FLOAT: the test runs whole commands, which are no different with double
 
 static const struct {
@@ -2935,6 +3499,17 @@ static const struct {
     {"fresh and fixed data", test_builds, FLOAT},
     {"stories, end to end", test_story_tuning, FLOAT},
     {"tune, wrong input", test_tune_errors, FLOAT},
+    {"random numbers", test_random_numbers, BOTH},
+    {"models", test_models, BOTH},
+    {"gradient step", test_gradient_step, BOTH},
+    {"encoding's order", test_encoding_order, BOTH},
+    {"story rows", test_story_rows, BOTH},
+    {"draws", test_draws, BOTH},
+    {"pair drawing", test_pair_drawing, BOTH},
+    {"losses, more", test_more_losses, BOTH},
+    {"collecting", test_collect, BOTH},
+    {"measures", test_measures, BOTH},
+    {"option defaults", test_option_defaults, BOTH},
     {"log: every column", test_log_columns, BOTH},
     {"log: means since the last row", test_log_means, BOTH},
     {"collections", test_collections, BOTH},
@@ -2966,6 +3541,7 @@ static _Noreturn void run_test(int test) {
     if (mkdir(run.directory, 0777) != 0 || !freopen(in_scratch("output"), "w", stdout)) {
         _exit(99);
     }
+    dup2(STDOUT_FILENO, STDERR_FILENO);
     TESTS[test].test();
     FILE *f = fopen(in_scratch("counts"), "w");
     int failed = 0;

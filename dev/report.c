@@ -6,9 +6,10 @@ report.c: says which of the paper's claims hold in the runs that run.sh left beh
     report --sweep-lm OUT the same for stories
 
 A run is OUT/bandit/NAME_sSEED.csv, or OUT/lm/..., as `pref tune --log` writes it; run.sh says how
-names are made. Whatever is there is used: a claim that lacks runs says so. Every number is computed
-per seed first; what is printed is the mean over seeds, +- its standard error where there are two
-seeds or more.
+names are made. Whatever is there is used: a claim that lacks runs says so. A log that is not
+complete is named and not counted, and its claims are not known. Every number is computed per seed
+first; what is printed is the mean over seeds, +- its standard error where there are two seeds or
+more. A verdict needs five seeds; with fewer it is worded as a guess.
 */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
@@ -29,6 +30,7 @@ static const double NATS = 1;          // C7: the least change of a log-probabil
 static const double BUDGET = 10000;    // queries of a run: what is never reached counts as this
 static const double COLLAPSED = 0.5;   // L5: the share of the reference's entropy that is left
 static const double DRIFTED = 2;       // L6: times the noise floor
+static const int ENOUGH = 5;           // seeds that a verdict needs
 
 enum { N_BANDIT = 8, N_CLAIMS = 14 };
 static const struct {
@@ -82,20 +84,34 @@ static const char *label(int claim) {  // C1 to C8, L1 to L6
 
 enum { SEEDS = 32, POINTS = 4096 };
 
-typedef struct Table {
+typedef struct {
     char path[512];
-    char *header, **first;  // first: the first field of each row, as text
+    char *header, **field;  // (rows, columns), as text
     int rows, columns;
-    double *v;              // (rows, columns); NaN where a field is empty or no number
-    struct Table *next;
+    int cut;                // the last line has no end: it was being written, and is left out
+    char fault[128];        // why it is not counted; nothing if it is
+    int noted;              // the claim being looked at wanted it in spite of that
 } Table;
 
+typedef struct Run {
+    char name[256];  // with the folder and what follows the seed
+    Table *seed[SEEDS];
+    int rows;        // the most that a seed has
+    double *due;     // the step at which it is complete; NULL: its tables have no steps
+    double own;      // due points here if the name says it, else at the longest of its folder
+    struct Run *next;
+} Run;
+
+enum { BANDIT, LM, SWEEP };
+static const char *const FOLDERS[] = {"bandit", "lm", "sweep"};
+
 static const char *out_dir;
-static const char *folder = "bandit";  // --sweep looks elsewhere, at other seeds
-static int first_seed = 1;
+static int folder = BANDIT, first_seed = 1;  // --sweep looks elsewhere, at other seeds
+static Run *runs, **runs_end = &runs;
+static double longest[3];  // the last step of the longest run in a folder, of those whose name does
+                           // not say it: all of them do as many
 
 static _Noreturn void stop(const char *path, const char *why) {
-    fflush(stdout);
     fprintf(stderr, "report: %s: %s\n", path, why);
     exit(1);
 }
@@ -118,48 +134,44 @@ static const char *text(const char *format, ...) {
     return s;
 }
 
-// A CSV file; NULL if there is none. Read once, then remembered. The first field may hold commas
-// (names do): a row's fields are counted from its end.
-static const Table *table_read(const char *path) {
-    static Table *tables;
-    for (Table *t = tables; t; t = t->next) {
-        if (!strcmp(t->path, path)) { return t->columns ? t : NULL; }
-    }
-    Table *t = grow(NULL, sizeof *t);
-    *t = (Table){.next = tables};
-    snprintf(t->path, sizeof t->path, "%s", path);
-    tables = t;
+// Count a table no more.
+static void fault(Table *t, const char *why) {
+    if (!*t->fault) { snprintf(t->fault, sizeof t->fault, "%s", why); }
+}
+
+// A CSV file; NULL if there is none. The first field may hold commas (names do): a row's fields are
+// counted from its end.
+static Table *table_read(const char *path) {
     FILE *f = fopen(path, "r");
     if (!f) { return NULL; }
+    Table *t = grow(NULL, sizeof *t);
+    *t = (Table){.rows = -1, .columns = 1};
+    snprintf(t->path, sizeof t->path, "%s", path);
     char *line = NULL;
     size_t size = 0;
-    for (int row = -1; getline(&line, &size, f) > 0; row++) {
+    for (; getline(&line, &size, f) > 0; line = NULL, size = 0) {
+        t->cut = !strchr(line, '\n');
+        if (t->cut) { break; }
         line[strcspn(line, "\r\n")] = 0;
-        if (row < 0) {
+        if (t->rows++ < 0) {
             t->header = line;
-            line = NULL, size = 0;
-            t->columns = 1;
-            for (char *c = t->header; *c; c++) { t->columns += *c == ','; }
+            for (char *c = line; *c; c++) { t->columns += *c == ','; }
             continue;
         }
-        size_t n = (size_t)row + 1;
-        t->v = grow(t->v, n * (size_t)t->columns * sizeof *t->v);
-        t->first = grow(t->first, n * sizeof *t->first);
-        for (int c = t->columns - 1; c >= 0; c--) {
-            char *comma = c > 0 ? strrchr(line, ',') : NULL, *end;
-            if (c > 0 && !comma) { stop(path, text("row %d has too few fields", row + 1)); }
-            const char *field = comma ? comma + 1 : line;
-            double x = strtod(field, &end);
-            t->v[row * t->columns + c] = end == field || *end ? NAN : x;
+        size_t n = (size_t)(t->rows * t->columns);
+        t->field = grow(t->field, n * sizeof *t->field);
+        for (int c = 1; c <= t->columns; c++) {
+            char *comma = c < t->columns ? strrchr(line, ',') : NULL;
+            if (c < t->columns && !comma) {
+                stop(path, text("row %d has too few fields", t->rows));
+            }
+            t->field[n - (size_t)c] = comma ? comma + 1 : line;
             if (comma) { *comma = 0; }
         }
-        t->first[row] = line;
-        line = NULL, size = 0;
-        t->rows = row + 1;
     }
     free(line);
     fclose(f);
-    if (t->rows == 0) { stop(path, "has no rows"); }
+    if (t->rows <= 0) { fault(t, "it has no rows"); }
     return t;
 }
 
@@ -173,31 +185,109 @@ static int column(const Table *t, const char *name) {
     stop(t->path, text("has no column %s", name));
 }
 
-static double cell(const Table *t, int row, const char *name) {
-    return t->v[row * t->columns + column(t, name)];
+// NaN where a field is empty, or a number that is not finite.
+static double number_at(const Table *t, int row, int c) {
+    char *end;
+    const char *field = t->field[row * t->columns + c];
+    double x = strtod(field, &end);
+    if (*end) { stop(t->path, text("row %d, field %d: not a number: %s", row + 1, c + 1, field)); }
+    return end > field && isfinite(x) ? x : NAN;
 }
 
-static const Table *run_table(const char *run, int i, const char *ending) {
-    char path[512];  // not by text(): many are asked for while others' texts are in use
-    snprintf(path, sizeof path, "%s/%s/%s_s%d%s", out_dir, folder, run, first_seed + i, ending);
-    return table_read(path);
+static double cell(const Table *t, int row, const char *name) {
+    return number_at(t, row, column(t, name));
+}
+
+// A cell without which nothing is known: where it has no number, the table is not counted.
+static double value(Table *t, int row, const char *name) {
+    double x = cell(t, row, name);
+    if (isnan(x)) { fault(t, text("it has no %s in row %d", name, row + 1)); }
+    return x;
+}
+
+// The tables of a run, read once.
+static Run *run_find(const char *name, const char *ending) {
+    char key[256];  // not by text(): many are asked for while others' texts are in use
+    snprintf(key, sizeof key, "%s/%s%s", FOLDERS[folder], name, ending);
+    for (Run *r = runs; r; r = r->next) {
+        if (!strcmp(r->name, key)) { return r; }
+    }
+    Run *r = grow(NULL, sizeof *r);
+    const char *steps = strstr(name, "_steps");
+    *r = (Run){.own = steps ? atof(steps + 6) : 0};
+    snprintf(r->name, sizeof r->name, "%s", key);
+    *runs_end = r;
+    runs_end = &r->next;
+    if (strcmp(ending, ".eval.csv")) { r->due = steps ? &r->own : &longest[folder]; }
+    for (int i = 0; i < SEEDS; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s/%s_s%d%s", out_dir, FOLDERS[folder], name,
+                 first_seed + i, ending);
+        Table *t = r->seed[i] = table_read(path);
+        for (int row = 1; t && r->due && row < t->rows; row++) {
+            if (!(cell(t, row, "step") > cell(t, row - 1, "step"))) {
+                fault(t, text("its steps do not rise in row %d", row + 1));
+            }
+        }
+        if (!t || *t->fault) { continue; }
+        r->rows = t->rows > r->rows ? t->rows : r->rows;
+        if (r->due) { *r->due = fmax(*r->due, value(t, t->rows - 1, "step")); }
+    }
+    return r;
+}
+
+// Find the logs that are not complete. A log is written line by line while its run goes on, so only
+// the others tell how long it has to be. All that is asked for must have been read.
+static void runs_check(void) {
+    for (Run *r = runs; r; r = r->next) {
+        for (int i = 0; i < SEEDS; i++) {
+            Table *t = r->seed[i];
+            if (!t || *t->fault) { continue; }
+            double last = r->due ? cell(t, t->rows - 1, "step") : 0;
+            if (r->due && last < *r->due) {
+                fault(t, text("it ends at step %.0f of %.0f", last, *r->due));
+            } else if (t->cut) {
+                fault(t, "its last line is cut off");
+            } else if (r->due && t->rows < r->rows) {
+                fault(t, text("it has %d rows, another seed has %d", t->rows, r->rows));
+            }
+        }
+    }
+}
+
+// Whether a run has been begun, with any seed.
+static int exists(const char *run) {
+    Run *r = run_find(run, ".csv");
+    for (int i = 0; i < SEEDS; i++) {
+        if (r->seed[i]) { return 1; }
+    }
+    return 0;
+}
+
+// A table of a run; NULL if there is none, or none that counts, which is then noted.
+static Table *run_table(Run *r, int i) {
+    Table *t = r->seed[i];
+    if (!t || !*t->fault) { return t; }
+    t->noted = 1;
+    return NULL;
 }
 
 // --- one number per seed -------------------------------------------------------------------------
 
 typedef struct {
-    double at[SEEDS];  // NaN: not run. Arithmetic passes it on, so only complete seeds count.
+    double at[SEEDS];  // NaN: none. Arithmetic passes it on, so only complete seeds count.
 } Seeds;
 
 enum { FIRST, LAST, LOWEST, HIGHEST };
 
 static Seeds measure(const char *run, const char *quantity, int which) {
     Seeds s;
+    Run *all = run_find(run, ".csv");
     for (int i = 0; i < SEEDS; i++) {
-        const Table *t = run_table(run, i, ".csv");
-        s.at[i] = t ? cell(t, which == LAST ? t->rows - 1 : 0, quantity) : NAN;
+        Table *t = run_table(all, i);
+        s.at[i] = t ? value(t, which == LAST ? t->rows - 1 : 0, quantity) : NAN;
         for (int r = 0; t && r < t->rows && which >= LOWEST; r++) {
-            double x = cell(t, r, quantity);
+            double x = value(t, r, quantity);
             s.at[i] = which == LOWEST ? fmin(s.at[i], x) : fmax(s.at[i], x);
         }
     }
@@ -213,10 +303,10 @@ static Seeds minus(Seeds a, Seeds b) {
     return a;
 }
 
-// What the reference leaves to be gained: H.
+// What the reference leaves to be gained: H. It divides, so where there is nothing it is NaN.
 static Seeds headroom(const char *run) {
     Seeds start = measure(run, "gold_reward", FIRST);
-    for (int i = 0; i < SEEDS; i++) { start.at[i] = 1 - start.at[i]; }
+    for (int i = 0; i < SEEDS; i++) { start.at[i] = start.at[i] < 1 ? 1 - start.at[i] : NAN; }
     return start;
 }
 
@@ -252,6 +342,12 @@ static double mean(Seeds s) {
     return stat(s).mean;
 }
 
+// The difference of two means, each over the seeds that it has.
+static Stat apart(Seeds a, Seeds b) {
+    Stat x = stat(a), y = stat(b);
+    return (Stat){x.n < y.n ? x.n : y.n, x.mean - y.mean, NAN};
+}
+
 static const char *number(double x, int digits) {
     return isnan(x) ? "-" : text("%.*f", digits, x);
 }
@@ -259,16 +355,22 @@ static const char *number(double x, int digits) {
 // 0.123 +- 0.004; `digits` after the point
 static const char *show(Seeds seeds, int digits) {
     Stat s = stat(seeds);
-    if (s.n == 0) { return "not run"; }
+    if (s.n == 0) { return "no figure"; }
     return s.n == 1 ? number(s.mean, digits)
                     : text("%.*f +- %.*f", digits, s.mean, digits, s.se);
 }
 
 // --- the page ------------------------------------------------------------------------------------
 
-static FILE *html, *figures;  // the plots of a claim wait until its text has ended
+static FILE *out, *html, *figures;  // the plots of a claim wait until its text has ended
 static char *figures_text;
 static size_t figures_size;
+
+static FILE *memory(char **to, size_t *size) {
+    FILE *f = open_memstream(to, size);
+    if (!f) { stop("memory", strerror(errno)); }
+    return f;
+}
 
 // Print on standard output and on the page.
 static void say(const char *format, ...) {
@@ -277,36 +379,211 @@ static void say(const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    fputs(line, stdout);
-    for (const char *c = line; *c; c++) { fputs(*c == '<' ? "&lt;" : (char[]){*c, 0}, html); }
+    fputs(line, out);
+    for (const char *c = line; *c && html; c++) {
+        fputs(*c == '<' ? "&lt;" : (char[]){*c, 0}, html);
+    }
 }
 
-static const char *const VERDICTS[] = {"not known", "does not hold", "holds"};
-static int verdict[N_CLAIMS];  // 0: not looked at; 1 + one of these
-static int known, holds;       // of the claim being looked at
+// Print a long line, folded where a phrase ends.
+static void say_folded(const char *head, const char *s) {
+    int at = (int)strlen(head), indent = at;
+    say("%s", head);
+    while (*s) {
+        int n = 0;
+        while (s[n] && strncmp(s + n, ", ", 2) && strncmp(s + n, "; ", 2)
+               && strncmp(s + n, ") (", 3)) {
+            n++;
+        }
+        n += s[n] != 0;
+        if (at + 1 + n > 100) {
+            say("\n%*s", indent, "");
+            at = indent;
+        }
+        say(" %.*s", n, s);
+        at += 1 + n;
+        s += n + (s[n] == ' ');
+    }
+    say("\n");
+}
+
+// Name the logs that were wanted since the last call and are not complete. Returns how many, and
+// the name of the first in *which.
+static int say_faults(const char **which) {
+    int n = 0;
+    for (Run *r = runs; r; r = r->next) {
+        for (int i = 0; i < SEEDS; i++) {
+            Table *t = r->seed[i];
+            if (!t || !t->noted) { continue; }
+            const char *name = strrchr(t->path, '/') + 1;
+            say("    %s: not complete: %s\n", name, t->fault);
+            *which = n++ ? *which : name;
+            t->noted = 0;
+        }
+    }
+    return n;
+}
+
+// --- the verdicts --------------------------------------------------------------------------------
+
+// What a claim needs: that a number lies on one side of a limit.
+typedef struct {
+    const char *who, *what;  // which method ("": the claim judges none), and which of its numbers
+    double x, limit, of;     // x is held against limit * of
+    const char *sign;        // >=, <=, > or <
+    int seeds;
+} Need;
+
+static Need needs[32];
+static int n_needs;
+static char verdict[N_CLAIMS][2048];  // nothing: not looked at
+static int seeds_of[N_CLAIMS];        // those that the verdict stands on; 0: not known
+
+// Whether x will do. NaN never does: nothing that it is compared with is true.
+static int met(const Need *n, double x) {
+    double limit = n->limit * n->of;
+    return (n->sign[0] == '>' ? x > limit : x < limit) || (n->sign[1] && x == limit);
+}
+
+static void need(const char *who, const char *what, Stat s, const char *sign, double limit,
+                 double of) {
+    needs[n_needs++] = (Need){who, what, s.mean, limit, of, sign, s.n};
+}
+
+static const char *figure(double x, int more) {
+    return text("%.*f", (fabs(x) < 10 ? 3 : fabs(x) < 100 ? 2 : 0) + more, x);
+}
+
+// A need's number, with so many digits that it shows on which side of the limit it is.
+static const char *deciding(const Need *n) {
+    int more = 0;
+    while (more < 12 && met(n, atof(figure(n->x, more))) != met(n, n->x)) { more++; }
+    return figure(n->x, more);
+}
+
+static const char *limit(const Need *n, int is_met) {
+    const char *const against[] = {"<", "<=", ">", ">="};
+    const char *sign = is_met ? n->sign : against[2 * (n->sign[0] == '<') + !n->sign[1]];
+    return n->of == 1 ? text("%s %g", sign, n->limit)
+                      : text("%s %g x %s", sign, n->limit, figure(n->of, 0));
+}
+
+static const char *word(int yes, int seeds) {
+    static const char *const words[] = {"would not hold", "would hold", "does not hold", "holds"};
+    return words[2 * (seeds >= ENOUGH) + yes];
+}
+
+// Append to a claim's verdict.
+static void add(char *to, const char *format, ...) {
+    size_t n = strlen(to);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(to + n, sizeof *verdict - n, format, args);
+    va_end(args);
+}
+
+static int same_who(const Need *a, const Need *b) {
+    return !strcmp(a->who, b->who);
+}
+
+// Whether two needs can share a pair of brackets: "(bon 0.90, rwr 0.93; each >= 0.05)".
+static int same_limit(const Need *a, const Need *b) {
+    return (!*a->who || !strcmp(a->what, b->what)) && a->limit == b->limit && a->of == b->of
+        && !strcmp(a->sign, b->sign);
+}
+
+typedef int (*Same)(const Need *, const Need *);
+
+static int is_first(const Need *n, Same same) {
+    for (const Need *m = needs; m < n; m++) {
+        if (same(m, n)) { return 0; }
+    }
+    return 1;
+}
+
+// How many of the needs that belong together with n are met, or are not.
+static int count(const Need *n, Same same, int is_met) {
+    int k = 0;
+    for (const Need *m = needs; m < needs + n_needs; m++) {
+        k += same(n, m) && met(m, m->x) == is_met;
+    }
+    return k;
+}
+
+// Put the needs into words, with the numbers that decide: of all, or else of those not met.
+static void verdict_write(char *v, int seeds) {
+    const Need *end = needs + n_needs;
+    int some = 0, failed = 0;
+    for (const Need *n = needs; n < end; n++) {
+        failed += !met(n, n->x);
+        some |= !count(n, same_who, 0);
+    }
+    add(v, "%s", word(!failed || some, seeds));
+    for (const Need *n = needs; n < end && !failed; n++) {
+        if (!is_first(n, same_limit)) { continue; }
+        add(v, *n->who && *n->what ? " (%s: " : " (", n->what);
+        for (const Need *m = n; m < end; m++) {
+            if (!same_limit(n, m)) { continue; }
+            add(v, "%s%s%s%s", m > n ? ", " : "", *m->who ? m->who : m->what,
+                *m->who ? " " : " = ", deciding(m));
+        }
+        add(v, "%s%s)", count(n, same_limit, 1) > 1 ? "; each " : " ", limit(n, 1));
+    }
+    if (!failed) { return; }
+    const char *before = " for ";
+    for (const Need *n = needs; n < end && some; n++) {
+        if (!is_first(n, same_who) || count(n, same_who, 0)) { continue; }
+        add(v, "%s%s", before, n->who);
+        before = ", ";
+    }
+    before = some ? "; not for " : ": ";
+    for (const Need *n = needs; n < end; n++) {
+        if (!is_first(n, same_who) || !count(n, same_who, 0)) { continue; }
+        add(v, "%s%s", before, n->who);
+        before = *n->who ? ": " : "";
+        for (const Need *m = n; m < end; m++) {
+            if (!same_who(n, m) || met(m, m->x)) { continue; }
+            add(v, "%s%s%s%s %s", before, m->what, *m->what ? " = " : "", deciding(m), limit(m, 0));
+            before = ", ";
+        }
+        before = "; ";
+    }
+}
 
 static void claim_begin(int claim) {
-    known = holds = 1;
-    figures = open_memstream(&figures_text, &figures_size);
-    if (!figures) { stop("memory", strerror(errno)); }
+    n_needs = 0;
+    figures = memory(&figures_text, &figures_size);
     fputs("<section><pre>", html);
     say("\n%s  %s\n", label(claim), CLAIMS[claim - 1].says);
     say("    criterion: %s\n", CLAIMS[claim - 1].criterion);
 }
 
-// One thing that the claim needs: that ok is true, as seen from `seeds`.
-static void need(Seeds seeds, int ok) {
-    known &= stat(seeds).n > 0;
-    holds &= ok;
-}
-
 static void claim_end(int claim, const char *caption) {
-    verdict[claim - 1] = 1 + (known ? 1 + holds : 0);
-    say("    %s: %s\n", label(claim), VERDICTS[verdict[claim - 1] - 1]);
+    char *v = verdict[claim - 1];
+    const char *log, *before = "not known: no figure for ";
+    int faults = say_faults(&log), seeds = SEEDS;
+    *v = 0;
+    for (const Need *n = needs; n < needs + n_needs; n++) {
+        seeds = n->seeds < seeds ? n->seeds : seeds;
+        if (isnan(n->x) || isnan(n->limit * n->of)) {
+            add(v, "%s%s%s%s", before, n->who, *n->who && *n->what ? " " : "", n->what);
+            before = ", ";
+        }
+    }
+    if (faults) {
+        *v = 0;
+        add(v, "not known: %s is not complete", log);
+        if (faults > 1) { add(v, ", nor %s", faults > 2 ? "are others" : "is another"); }
+    }
+    seeds_of[claim - 1] = *v ? 0 : seeds;
+    if (!*v) { verdict_write(v, seeds); }
+    say_folded(text("    %s:", label(claim)), v);
     fclose(figures);
     fprintf(html, "</pre>\n%s<p>%s</p></section>\n", figures_text, caption);
     free(figures_text);
 }
+
+// --- the plots -----------------------------------------------------------------------------------
 
 typedef struct {
     char label[64];
@@ -353,12 +630,13 @@ static const char *method_color(const char *method) {  // the same in all plots
 static void curve(const char *run, const char *x, const char *y, const char *label,
                   const char *color, char style) {
     Line *l = line_new(label, color, style);
+    const Run *all = run_find(run, ".csv");
     for (int r = 0, more = 1; more; r++) {
         Seeds xs, ys;
         more = 0;
         for (int i = 0; i < SEEDS; i++) {
-            const Table *t = run_table(run, i, ".csv");
-            int there = t && r < t->rows;
+            const Table *t = all->seed[i];
+            int there = t && !*t->fault && r < t->rows;
             xs.at[i] = there ? cell(t, r, x) : NAN;
             ys.at[i] = there ? cell(t, r, y) : NAN;
             more |= there;
@@ -454,13 +732,15 @@ static void plot(const char *title, const char *x_name, const char *y_name, int 
 static const char *const METHODS[] = {"bon", "rwr", "dpo", "ppo"};  // the first three are judged
 static const char *const TASKS[] = {"r1", "r2"};
 
-// The number after `before` in what a run printed; NaN if there is none.
+// The number after `before` in what a run printed; NaN if there is none, or no end of its line.
 static double printed(const char *run, int i, const char *before) {
-    FILE *f = fopen(text("%s/%s/%s_s%d.txt", out_dir, folder, run, first_seed + i), "r");
-    char line[256], *at;
+    FILE *f = fopen(text("%s/%s/%s_s%d.txt", out_dir, FOLDERS[folder], run, first_seed + i), "r");
+    char line[256], *at, *end;
     double x = NAN;
     while (f && fgets(line, sizeof line, f)) {
-        if ((at = strstr(line, before))) { x = atof(at + strlen(before)); }
+        if (!(at = strstr(line, before)) || !strchr(line, '\n')) { continue; }
+        x = strtod(at += strlen(before), &end);
+        x = end > at ? x : NAN;
     }
     if (f) { fclose(f); }
     return x;
@@ -486,7 +766,7 @@ static void claims_1_2(void) {
         say("    %-6s%-17s%-17s%-17s%-7d%s\n", METHODS[m], show(reward(on), 3),
             show(reward(off), 3), show(d, 3), stat(d).n,
             m < 2 ? show(imitation_bound(off), 3) : "");
-        if (m < 3) { need(d, mean(d) >= MARGIN); }
+        if (m < 3) { need(METHODS[m], "", stat(d), ">=", MARGIN, 1); }
     }
     say("    ppo, share of ratios clipped at the end: on-policy %s, offline %s\n",
         show(measure("on_ppo_r1", "clip_frac", LAST), 3),
@@ -514,12 +794,12 @@ static void claims_1_2(void) {
         Seeds near = gap(text("on_%s_r2", name), text("off_%s_r2", name)), d = minus(far, near);
         say("    %-6s%-19s%-19s%-19s%d\n", name, show(far, 3), show(near, 3), show(d, 3),
             stat(d).n);
-        need(d, mean(d) >= MARGIN);
+        need(name, "", stat(d), ">=", MARGIN, 1);
     }
     claim_end(2, "The plots are those above.");
 }
 
-// Spearman's rank correlation; equal values share their mean rank.
+// Spearman's rank correlation; equal values share their mean rank. All equal: 0.
 static double rank_correlation(const double *x, const double *y, int n) {
     double xy = 0, xx = 0, yy = 0;
     for (int i = 0; i < n; i++) {
@@ -532,7 +812,7 @@ static double rank_correlation(const double *x, const double *y, int n) {
         xx += rx * rx;
         yy += ry * ry;
     }
-    return xy / sqrt(xx * yy);
+    return xx * yy > 0 ? xy / sqrt(xx * yy) : 0;
 }
 
 static void claim_3(void) {
@@ -545,28 +825,29 @@ static void claim_3(void) {
     say("\n");
     for (int t = 0; t < 2; t++) {
         for (int m = 0; m < 3; m++) {
-            const char *name = text("%s_%s", METHODS[m], TASKS[t]), *runs[7];
+            const char *name = text("%s_%s", METHODS[m], TASKS[t]), *at[7];
             double x[7], y[7];
-            int all = 1, fewest = SEEDS;
+            int fewest = SEEDS;
             Line *l = line_new(METHODS[m], method_color(METHODS[m]), '-');
             for (int k = 0; k < 7; k++) {
-                runs[k] = k == 0 ? text("on_%s", name) : k == 6 ? text("off_%s", name)
+                at[k] = k == 0 ? text("on_%s", name) : k == 6 ? text("off_%s", name)
                           : text("on_%s_collect%d", name, collect[k]);
-                Stat s = stat(reward(runs[k]));
+                Stat s = stat(reward(at[k]));
                 x[k] = 10 * collect[k];
                 y[k] = s.mean;
-                all &= s.n > 0;
                 fewest = s.n < fewest ? s.n : fewest;
                 point(l, x[k], y[k], s.se);
             }
-            Seeds d = gap(runs[0], runs[6]);
-            double rank = all ? rank_correlation(x, y, 7) : NAN;
+            Seeds d = gap(at[0], at[6]);
+            double rank = fewest ? rank_correlation(x, y, 7) : NAN;
             say("    R%d  %-4s %2d seed%-5s", t + 1, METHODS[m], fewest,
                 fewest == 1 ? "" : "s");
             for (int k = 0; k < 7; k++) { say("%7s", number(y[k], 3)); }
             say("  %-14s %6s\n", show(d, 3), number(rank, 2));
-            if (t == 0) { need(d, mean(d) >= MARGIN && rank <= RANK); }
-            known &= t > 0 || all;
+            if (t == 0) {
+                need(METHODS[m], "", stat(d), ">=", MARGIN, 1);
+                need(METHODS[m], "rank", (Stat){fewest, rank, 0}, "<=", RANK, 1);
+            }
         }
         plot(text("R%d", t + 1), "queries a collection, of 10000 in all", "final reward", 1);
     }
@@ -586,29 +867,27 @@ static void claim_4(void) {
         for (int k = 0; k < 6; k++) { say("%6d", reuse[k]); }
         say("\n");
         for (int m = 0; m < 4; m++) {
-            const char *runs[6];
+            const char *at[6];
             int best = 1, all = 1;
             double y[6];
             Line *l = line_new(methods[m], method_color(methods[m]), '-');
             say("    %-14s", methods[m]);
             for (int k = 0; k < 6; k++) {
-                runs[k] = reuse[k] == 10 ? text("on_%s_r1", methods[m])
+                at[k] = reuse[k] == 10 ? text("on_%s_r1", methods[m])
                           : fixed_steps ? text("on_%s_r1_reuse%d_steps1000", methods[m], reuse[k])
                           : text("on_%s_r1_reuse%d_steps%d", methods[m], reuse[k], 100 * reuse[k]);
-                Stat s = stat(reward(runs[k]));
+                Stat s = stat(reward(at[k]));
                 y[k] = s.mean;
                 all &= s.n > 0;
                 if (k > 0 && y[k] > y[best]) { best = k; }
                 point(l, reuse[k], y[k], s.se);
                 say("%6s", number(y[k], 3));
             }
-            Seeds d = fixed_steps ? gap(runs[0], runs[5]) : gap(runs[best], runs[0]);
-            int yes = mean(d) >= MARGIN;
-            all &= stat(d).n > 0;
-            say("  %-16s %d seed%s  %s\n", show(d, 3), stat(d).n, stat(d).n == 1 ? " " : "s",
-                VERDICTS[all ? 1 + yes : 0]);
-            need(d, yes);
-            known &= all;
+            Seeds d = fixed_steps ? gap(at[0], at[5]) : gap(at[best], at[0]);
+            Stat s = all ? stat(d) : (Stat){0, NAN, NAN};
+            say("  %-16s %d seed%s  %s\n", show(d, 3), s.n, s.n == 1 ? " " : "s",
+                s.n ? word(s.mean >= MARGIN, s.n) : "not known");
+            need(methods[m], fixed_steps ? "(b)" : "(a)", s, ">=", MARGIN, 1);
         }
         plot(title[fixed_steps], "T, uses of each sample", "final reward", 1);
     }
@@ -619,12 +898,13 @@ static void claim_4(void) {
 // The reward when the KL to the reference first reaches `nats`: between rows by a straight line.
 static Seeds reward_at_kl(const char *run, double nats) {
     Seeds s;
+    Run *all = run_find(run, ".csv");
     for (int i = 0; i < SEEDS; i++) {
-        const Table *t = run_table(run, i, ".csv");
+        Table *t = run_table(all, i);
         s.at[i] = NAN;
         for (int r = 1; t && r < t->rows && isnan(s.at[i]); r++) {
-            double a = cell(t, r - 1, "kl"), b = cell(t, r, "kl");
-            double y = cell(t, r - 1, "gold_reward"), z = cell(t, r, "gold_reward");
+            double a = value(t, r - 1, "kl"), b = value(t, r, "kl");
+            double y = value(t, r - 1, "gold_reward"), z = value(t, r, "gold_reward");
             if (b >= nats) { s.at[i] = y + (z - y) * (nats - a) / (b - a); }
         }
     }
@@ -662,7 +942,8 @@ static void claim_5(void) {
     Seeds less = minus(lead[0], lead[1]);
     say("    lead on R1: %s; on R2: %s; R1 - R2: %s\n", show(lead[0], 3), show(lead[1], 3),
         show(less, 3));
-    need(less, mean(lead[0]) >= MARGIN && mean(less) >= MARGIN);
+    need("", "lead on R1", stat(lead[0]), ">=", MARGIN, 1);
+    need("", "lead on R1 - lead on R2", stat(less), ">=", MARGIN, 1);
     claim_end(5, "What each method earns for each nat it moves from the reference, all on the same "
               "fixed set. See where imitation (bon, rwr, pref-ft) ends, and where the others do.");
 }
@@ -670,51 +951,52 @@ static void claim_5(void) {
 // The first row at which `share` of H is gained. Never: the whole budget, and *never is set.
 static Seeds time_to(const char *run, double share, const char *unit, int *never) {
     Seeds s;
+    Run *all = run_find(run, ".csv");
     for (int i = 0; i < SEEDS; i++) {
-        const Table *t = run_table(run, i, ".csv");
+        Table *t = run_table(all, i);
         int r = 0;
         s.at[i] = NAN;
         if (!t) { continue; }
-        double start = cell(t, 0, "gold_reward"), goal = start + share * (1 - start);
-        while (r < t->rows && cell(t, r, "gold_reward") < goal) { r++; }
+        double start = value(t, 0, "gold_reward"), goal = start + share * (1 - start);
+        while (r < t->rows && !(value(t, r, "gold_reward") >= goal)) { r++; }
         *never |= r == t->rows;
-        double all = !strcmp(unit, "queries") ? BUDGET : cell(t, t->rows - 1, unit);
-        s.at[i] = r < t->rows ? cell(t, r, unit) : all;
+        double budget = !strcmp(unit, "queries") ? BUDGET : value(t, t->rows - 1, unit);
+        s.at[i] = r < t->rows ? value(t, r, unit) : budget;
     }
     return s;
 }
 
 static void claim_6(void) {
-    const char *runs[] = {"off_dpo_r1_neg0", "off_dpo_r1", "on_dpo_r1_neg0", "on_dpo_r1"};
+    const char *run[] = {"off_dpo_r1_neg0", "off_dpo_r1", "on_dpo_r1_neg0", "on_dpo_r1"};
     const char *names[] = {"off, neg 0", "off, neg 1", "on, neg 0", "on, neg 1"};
     claim_begin(6);
     say("    %-12s%-17s%-26s%-26s%s\n", "dpo on R1", "reward", "50% of H: queries, steps",
         "90% of H: queries, steps", "seeds");
     for (int k = 0; k < 4; k++) {
-        Seeds r = reward(runs[k]);
+        Seeds r = reward(run[k]);
         say("    %-12s%-17s", names[k], show(r, 3));
         for (int c = 0; c < 4; c++) {
             int never = 0;
-            Seeds s = time_to(runs[k], c < 2 ? 0.5 : 0.9, c % 2 ? "step" : "queries", &never);
+            Seeds s = time_to(run[k], c < 2 ? 0.5 : 0.9, c % 2 ? "step" : "queries", &never);
             say("%-*s", c % 2 ? 16 : 10, text("%s%s", never ? ">" : "", number(mean(s), 0)));
         }
         say("%d\n", stat(r).n);
     }
     for (int k = 0; k < 8; k++) {
         int i = k % 4;
-        curve(runs[i], k < 4 ? "step" : "queries", "gold_reward", names[i], i < 2 ? ORANGE : BLUE,
+        curve(run[i], k < 4 ? "step" : "queries", "gold_reward", names[i], i < 2 ? ORANGE : BLUE,
               i % 2 ? '-' : ':');
         if (i == 3) { plot("dpo on R1", k < 4 ? "gradient steps" : "reward queries", "reward", 0); }
     }
     int never = 0;
-    Seeds neg = gap(runs[1], runs[0]), fresh = gap(runs[2], runs[0]);
-    Seeds both = time_to(runs[3], 0.9, "queries", &never);
-    Seeds one = time_to(runs[2], 0.9, "queries", &never);
+    Seeds neg = gap(run[1], run[0]), fresh = gap(run[2], run[0]);
+    Seeds both = time_to(run[3], 0.9, "queries", &never);
+    Seeds one = time_to(run[2], 0.9, "queries", &never);
     say("    of H: negative gradient alone %s, fresh samples alone %s\n", show(neg, 3),
         show(fresh, 3));
-    need(neg, mean(neg) >= MARGIN);
-    need(fresh, mean(fresh) >= MARGIN);
-    need(both, mean(both) <= SOONER * mean(one));
+    need("", "negative gradient", stat(neg), ">=", MARGIN, 1);
+    need("", "fresh samples", stat(fresh), ">=", MARGIN, 1);
+    need("", "queries of on,neg1", stat(both), "<=", SOONER, mean(one));
     claim_end(6, "One bit changes the method: with neg 0 (dashed) nothing is pushed down. Orange: "
               "offline; blue: on-policy. See what each of the two adds, alone and together.");
 }
@@ -740,9 +1022,9 @@ static void claim_7(void) {
             curve(run, "step", what[w], labels[w], colors[w], w == 2 ? ':' : '-');
         }
         plot(text("%s, offline, R1", methods[m]), "gradient steps", "nats a response", 0);
-        int fall = mean(d[2]) >= NATS && mean(d[0]) <= -NATS;
-        int rise = mean(d[0]) > 0 && mean(d[1]) > 0;
-        need(d[0], m < 2 ? fall : rise);
+        if (m < 2) { need(methods[m], "margin", stat(d[2]), ">=", NATS, 1); }
+        need(methods[m], "chosen", stat(d[0]), m < 2 ? "<=" : ">", m < 2 ? -NATS : 0, 1);
+        if (m == 2) { need(methods[m], "rejected", stat(d[1]), ">", 0, 1); }
     }
     claim_end(7, "Log-probabilities of 128 pairs that no training saw. A growing margin (dashed) "
               "does not mean that the chosen responses become likelier: see whether both fall.");
@@ -751,40 +1033,50 @@ static void claim_7(void) {
 // The distribution in a row of the study, as steps: both edges of each of 20 bins.
 static void bins(Line *l, const Table *t, int row) {
     for (int edge = 0; edge < 40; edge++) {
-        double p = t->v[row * t->columns + column(t, "p0") + edge / 2];
+        double p = number_at(t, row, column(t, "p0") + edge / 2);
         point(l, edge / 2 - 0.5 + edge % 2, p, NAN);
     }
 }
 
+// Steps and a learning rate, or never; NaN if neither stands there.
+static double steps_read(char **at) {
+    char *lr, *end;
+    *at += strspn(*at, " ");
+    if (!strncmp(*at, "never", 5)) {
+        *at += 5;
+        return INFINITY;
+    }
+    double steps = strtod(*at, &lr);
+    strtod(lr, &end);
+    *at = end;
+    return end > lr ? steps : NAN;
+}
+
 static void claim_8(void) {
-    const Table *t = table_read(text("%s/kl.csv", out_dir));
+    static const Table *t;
+    t = t ? t : table_read(text("%s/kl.csv", out_dir));
+    if (!t) { return; }
     FILE *f = fopen(text("%s/kl.txt", out_dir), "r");  // exact; the log leaves out steps
-    int sooner = 0, starved = 0;
-    char line[256];
+    double least = NAN, most = NAN;                    // reverse / forward steps; NaN: no case yet
+    int told = 0, logged = 0;
+    char line[256], *at;
     claim_begin(8);
-    known = f && t;
-    while (f && fgets(line, sizeof line, f)) {  // name (30 wide), TV, twice: steps and lr or never
-        char *at = line + (strlen(line) > 30 ? 30 : 0), *end;
-        double steps[2] = {INFINITY, INFINITY};
-        strtod(at, &end);
-        for (int k = 0; k < 2 && end != at; k++) {
-            at = end + strspn(end, " ");
-            end = at + 5;
-            if (strncmp(at, "never", 5)) {
-                steps[k] = strtod(at, &end);
-                strtod(end, &end);
-            }
-        }
-        sooner |= isfinite(steps[1]) && steps[1] <= SOONER * steps[0];
-        starved |= !strncmp(line, "far", 3) && isfinite(steps[0]) && steps[1] >= LATER * steps[0];
-        say("    %s", line);
+    while (f && fgets(line, sizeof line, f)) {  // name (30 wide), TV, forward, reverse
+        int whole = strchr(line, '\n') != NULL;
+        say("    %s%s", line, whole ? "" : "\n");
+        strtod(line + (strlen(line) > 30 ? 30 : 0), &at);
+        double forward = steps_read(&at), reverse = steps_read(&at), times = reverse / forward;
+        if (!whole || isnan(forward) || isnan(reverse)) { continue; }
+        told++;
+        least = fmin(least, isfinite(reverse) ? times : INFINITY);
+        if (!strncmp(line, "far", 3)) { most = fmax(most, isfinite(forward) ? times : 0); }
     }
     if (f) { fclose(f); }
-    holds = sooner && starved;
-    for (int from = 0, mid, to; t && from < t->rows; from = to) {  // forward, then reverse
+    for (int from = 0, mid, to; from < t->rows; from = to) {  // forward, then reverse
         for (mid = from + 1; mid < t->rows && cell(t, mid, "step") > 0; mid++) { }
         for (to = mid + 1; to < t->rows && cell(t, to, "step") > 0; to++) { }
-        if (to > t->rows) { stop(t->path, "ends within a case"); }
+        if (to > t->rows) { break; }
+        logged++;
         const int start[] = {from, mid}, end[] = {mid, to};
         const char *names[] = {"forward KL", "reverse KL"}, *colors[] = {ORANGE, BLUE};
         for (int k = 0; k < 2; k++) {
@@ -793,7 +1085,7 @@ static void claim_8(void) {
                 point(l, 1 + cell(t, r, "step"), cell(t, r, "tv"), NAN);
             }
         }
-        plot(t->first[from], "1 + step", "total variation left", 1);
+        plot(t->field[from * t->columns], "1 + step", "total variation left", 1);
         double near = 0.1 * cell(t, from, "tv");
         int row = 0;  // rows after the start: the first at which one of the two has arrived
         while (from + row < mid - 1 && mid + row < to - 1 && cell(t, from + row, "tv") > near
@@ -802,9 +1094,15 @@ static void claim_8(void) {
         }
         bins(line_new("the start", LIGHT, '#'), t, from);
         for (int k = 0; k < 2; k++) { bins(line_new(names[k], colors[k], '-'), t, start[k] + row); }
-        plot(text("%s: step %.0f", t->first[from], cell(t, from + row, "step")), "bin",
+        plot(text("%s: step %.0f", t->field[from * t->columns], cell(t, from + row, "step")), "bin",
              "probability", 0);
     }
+    if (t->cut || told == 0 || told != logged) {
+        say("    kl.csv: not complete: it has %d cases, kl.txt %d\n", logged, told);
+        least = most = NAN;
+    }
+    need("", "reverse / forward steps, least", (Stat){SEEDS, least, 0}, "<=", SOONER, 1);
+    need("", "most, far", (Stat){SEEDS, most, 0}, ">=", LATER, 1);
     claim_end(8, "Left: how much of the way is left, each at its best learning rate. Right: the "
               "distributions when the first of the two arrives. See which lags, and where.");
 }
@@ -816,19 +1114,19 @@ static void histograms(void) {
     figures = html;
     fputs("<section><h2>Where did the mass go?</h2>\n", html);
     for (int k = 0; k < 6; k++) {
-        const Table *t = run_table(text("%s_%s", names[k % 3], TASKS[k / 3]), 0, ".hist.csv");
+        const char *run = text("%s_%s", names[k % 3], TASKS[k / 3]);
+        const Table *t = run_table(run_find(run, ".hist.csv"), 0);
         if (!t) { continue; }
-        const double *first = t->v, *last = t->v + (t->rows - 1) * t->columns;
         double most = 0;
-        for (int c = 1; c < t->columns; c++) { most = fmax(most, last[c]); }
+        for (int c = 1; c < t->columns; c++) { most = fmax(most, number_at(t, t->rows - 1, c)); }
         Line *peak = line_new("reward's shape", LIGHT, '#');
         Line *before = line_new("the reference", GREY, ':');
         Line *after = line_new("the policy", BLUE, '-');
         for (int c = 1; c < t->columns; c++) {
             double far = (c - 1 - (k < 3 ? 70 : 20)) / 10.0;
             point(peak, c - 1, most * exp(-far * far), NAN);
-            point(before, c - 1, first[c], NAN);
-            point(after, c - 1, last[c], NAN);
+            point(before, c - 1, number_at(t, 0, c), NAN);
+            point(after, c - 1, number_at(t, t->rows - 1, c), NAN);
         }
         plot(text("%s, R%d", titles[k % 3], k / 3 + 1), "token", "share of tokens", 0);
     }
@@ -842,6 +1140,8 @@ static const char *const STORY_TASKS[] = {"min", "skew", "mode"};
 static const char *const TUNED[] = {"rwr", "bon", "dpo", "reinforce", "ppo"};
 
 static void claim_l1(void) {
+    int skew = 0;  // not part of the core
+    for (int m = 0; m < 5; m++) { skew |= exists(text("on_%s_skew", TUNED[m])); }
     claim_begin(9);
     say("    %-17s%-17s%-17s%-17s%-7s%s\n", "", "on-policy", "offline", "(on - off)/H", "seeds",
         "imitation of the set can earn");
@@ -851,15 +1151,15 @@ static void claim_l1(void) {
             const char *on = text("on_%s_%s", TUNED[m], STORY_TASKS[t]);
             const char *off = text("off_%s_%s", TUNED[m], STORY_TASKS[t]);
             d[t] = gap(on, off);
-            if (t == 1 && stat(d[t]).n == 0) { continue; }  // skew is not part of the core
+            if (t == 1 && !skew) { continue; }
             say("    %-5s%-12s%-17s%-17s%-17s%-7d%s\n", STORY_TASKS[t], TUNED[m],
                 show(reward(on), 3), show(reward(off), 3), show(d[t], 3), stat(d[t]).n,
                 m < 2 ? show(imitation_bound(off), 3) : "");
         }
         Seeds less = minus(d[0], d[2]);
-        need(d[0], mean(d[0]) >= MARGIN);
-        if (stat(d[1]).n) { need(d[1], mean(d[1]) >= MARGIN); }
-        need(less, mean(less) >= MARGIN);
+        need(TUNED[m], "min", stat(d[0]), ">=", MARGIN, 1);
+        if (skew) { need(TUNED[m], "skew", stat(d[1]), ">=", MARGIN, 1); }
+        need(TUNED[m], "min - mode", stat(less), ">=", MARGIN, 1);
     }
     const char *classic[] = {"dpo", "ipo", "pref-ft"};
     for (int t = 0; t < 3; t++) {
@@ -894,22 +1194,23 @@ static void claim_l2(void) {
         for (int k = 0; k < 4; k++) { say("%7d", axis ? reuse[k] : collect[k]); }
         say("  (first-last)/H\n");
         for (int m = 0; m < 3; m++) {
-            const char *runs[4];
+            const char *at[4];
             Line *l = line_new(methods[m], method_color(methods[m]), '-');
             for (int k = 0; k < 4; k++) {
-                runs[k] = axis ? k == 1 ? text("on_%s_min", methods[m])
+                at[k] = axis ? k == 1 ? text("on_%s_min", methods[m])
                                         : text("on_%s_min_reuse%d", methods[m], reuse[k])
                           : k == 0 ? text("on_%s_min", methods[m])
                           : k == 3 ? text("off_%s_min", methods[m])
                                    : text("on_%s_min_collect%d", methods[m], collect[k]);
-                Stat s = stat(reward(runs[k]));
+                Stat s = stat(reward(at[k]));
                 point(l, axis ? reuse[k] : collect[k], s.mean, s.se);
             }
-            Seeds d = gap(runs[0], runs[3]);
+            Seeds d = gap(at[0], at[3]);
             say("    %-10s%2d seed%-8s", methods[m], stat(d).n, stat(d).n == 1 ? "" : "s");
-            for (int k = 0; k < 4; k++) { say("%7s", number(mean(reward(runs[k])), 3)); }
+            for (int k = 0; k < 4; k++) { say("%7s", number(mean(reward(at[k])), 3)); }
             say("  %s\n", show(d, 3));
-            need(d, axis ? mean(d) < MARGIN : mean(d) >= MARGIN);
+            need(methods[m], axis ? "T=1 - T=8" : "8 - all at once", stat(d), axis ? "<" : ">=",
+                 MARGIN, 1);
         }
         plot("min", axis ? "T, uses of each sample" : "prompts a collection, of 320 in all",
              "final true reward", 1);
@@ -935,7 +1236,7 @@ static void claim_l3(void) {
             for (int w = 0; w < 4; w++) {
                 Seeds d = minus(measure(run, what[w], LAST), measure(run, what[w], FIRST));
                 say("%-*s", w < 2 ? 17 : w < 3 ? 12 : 0,
-                    stat(d).n ? text("%+.1f", mean(d)) : "not run");
+                    stat(d).n ? text("%+.1f", mean(d)) : "no figure");
                 curve(run, "step", what[w], what[w],
                       (const char *[]){BLUE, ORANGE, GREY, "#228833"}[w], w < 2 ? '-' : ':');
             }
@@ -951,45 +1252,47 @@ static void claim_l3(void) {
     Seeds less = minus(lead[0], lead[1]);
     say("    lead on min: %s; on mode: %s; min - mode: %s\n", show(lead[0], 3), show(lead[1], 3),
         show(less, 3));
-    need(less, mean(lead[0]) >= MARGIN && mean(less) >= MARGIN);
+    need("", "lead on min", stat(lead[0]), ">=", MARGIN, 1);
+    need("", "lead on min - lead on mode", stat(less), ">=", MARGIN, 1);
     claim_end(11, "The columns are changes from start to end, of 128 pairs that no training saw.");
 }
 
 static void claim_l4(void) {
-    const char *runs[] = {"on_dpo_min", "pairs_dpo_min", "on_ppo_min"};
+    const char *run[] = {"on_dpo_min", "pairs_dpo_min", "on_ppo_min"};
     const char *names[] = {"dpo, on-policy", "dpo, pairs file", "ppo, on-policy"};
     claim_begin(12);
     say("    %-18s%-17s%-9s%-11s%-10s%s\n", "min", "true reward", "labels", "RM queries",
         "seconds", "with the RM's training");
     for (int k = 0; k < 3; k++) {
-        Seeds with_rm = measure(runs[k], "seconds", LAST), own = with_rm;
+        Seeds with_rm = measure(run[k], "seconds", LAST), own = with_rm;
         int rm = k != 1;
         for (int i = 0; i < SEEDS && rm; i++) {
             with_rm.at[i] += printed("rm_min", i, " steps in ");
         }
-        say("    %-18s%-17s%-9d%-11s%-10s%s\n", names[k], show(reward(runs[k]), 3), 2000,
-            rm ? number(mean(measure(runs[k], "queries", LAST)), 0) : "0", number(mean(own), 1),
+        say("    %-18s%-17s%-9d%-11s%-10s%s\n", names[k], show(reward(run[k]), 3), 2000,
+            rm ? number(mean(measure(run[k], "queries", LAST)), 0) : "0", number(mean(own), 1),
             number(mean(with_rm), 1));
     }
-    Seeds d = gap(runs[0], runs[1]);
+    Seeds d = gap(run[0], run[1]);
     say("    (on-policy dpo - dpo on the file)/H: %s\n", show(d, 3));
-    need(d, mean(d) >= MARGIN);
+    need("", "on-policy - file", stat(d), ">=", MARGIN, 1);
     claim_end(12, "Labels: comparisons by the truth. The reward model is trained on them once; its "
               "queries are cheap.");
 }
 
 // The mean of three rows around row r: one evaluation alone is too noisy to call a peak.
-static double smooth(const Table *t, int r, const char *quantity) {
-    return (cell(t, r - 1, quantity) + cell(t, r, quantity) + cell(t, r + 1, quantity)) / 3;
+static double smooth(Table *t, int r, const char *quantity) {
+    return (value(t, r - 1, quantity) + value(t, r, quantity) + value(t, r + 1, quantity)) / 3;
 }
 
 // A quantity at the end, less that where the true reward was highest; mean of three models.
 static Seeds after_peak(const char *method, const char *quantity) {
-    Seeds s;
-    for (int i = 0; i < SEEDS; i++) {
-        s.at[i] = 0;
-        for (int k = 1; k <= 3; k++) {
-            const Table *t = run_table(text("on_%s_mode_steps160_noisy%d", method, k), i, ".csv");
+    Seeds s = {{0}};
+    for (int k = 1; k <= 3; k++) {
+        Run *all = run_find(text("on_%s_mode_steps160_noisy%d", method, k), ".csv");
+        for (int i = 0; i < SEEDS; i++) {
+            Table *t = run_table(all, i);
+            if (t && t->rows < 3) { stop(t->path, "has too few rows to find a peak"); }
             int peak = 1;
             for (int r = 1; t && r < t->rows - 1; r++) {
                 if (smooth(t, r, "gold_reward") > smooth(t, peak, "gold_reward")) { peak = r; }
@@ -1010,7 +1313,8 @@ static void claim_l5(void) {
         Seeds h = headroom(text("on_%s_mode_steps160_noisy1", name));
         for (int i = 0; i < SEEDS; i++) { h.at[i] = gold.at[i] / h.at[i]; }
         say("    %-38s%-20s%-16s of H: %s\n", name, show(gold, 3), show(proxy, 3), show(h, 3));
-        need(h, mean(h) <= -MARGIN && mean(proxy) >= 0);
+        need(name, "(a) true reward since its peak", stat(h), "<=", -MARGIN, 1);
+        need(name, "(a) proxy since then", stat(proxy), ">=", 0, 1);
         for (int k = 1; k <= 3; k++) {
             const char *run = text("on_%s_mode_steps160_noisy%d", name, k);
             curve(run, "kl", "gold_reward", text("true, model %d", k), BLUE, '-');
@@ -1028,7 +1332,8 @@ static void claim_l5(void) {
         say("    %-16s%-17s%-17s%-19s%-10s%s\n", TUNED[m], show(start, 2), show(end, 2),
             show(held, 2), number(mean(measure(run, "distinct", LAST)), 2),
             number(mean(measure(kl, "distinct", LAST)), 2));
-        need(held, mean(end) <= COLLAPSED * mean(start) && mean(held) > mean(end));
+        need(TUNED[m], "(b) entropy", stat(end), "<=", COLLAPSED, mean(start));
+        need(TUNED[m], "(b) KL term adds", apart(held, end), ">", 0, 1);
         curve(run, "kl", "entropy", TUNED[m], method_color(TUNED[m]), '-');
         curve(kl, "kl", "entropy", text("%s, --kl 0.1", TUNED[m]), method_color(TUNED[m]), ':');
     }
@@ -1038,38 +1343,41 @@ static void claim_l5(void) {
 }
 
 // |share of dogs among animals - the reference's|, of 2000 responses each. *animals: how many of
-// the policy's have one, mean over the seeds.
-static Seeds drift(const char *run, double *animals) {
-    Seeds s, with;
+// the policy's have one; it has no row if none has.
+static Seeds drift(const char *run, Seeds *animals) {
+    Seeds s;
+    Run *all = run_find(run, ".eval.csv");
     for (int i = 0; i < SEEDS; i++) {
-        const Table *t = run_table(run, i, ".eval.csv");
+        Table *t = run_table(all, i);
         double share[2] = {NAN, NAN};
-        with.at[i] = t ? 0 : NAN;
+        animals->at[i] = t ? 0 : NAN;
         for (int r = 0; t && r < t->rows; r++) {
-            if (!strcmp(t->first[r], "policy: dog")) {
-                share[0] = cell(t, r, "mean");
-                with.at[i] = cell(t, r, "n");
+            if (!strcmp(t->field[r * t->columns], "policy: dog")) {
+                share[0] = value(t, r, "mean");
+                animals->at[i] = value(t, r, "n");
             }
-            if (!strcmp(t->first[r], "reference: dog")) { share[1] = cell(t, r, "mean"); }
+            if (!strcmp(t->field[r * t->columns], "reference: dog")) {
+                share[1] = value(t, r, "mean");
+            }
         }
+        if (t && isnan(share[1])) { fault(t, "it has no animals of the reference"); }
         s.at[i] = fabs(share[0] - share[1]);
     }
-    *animals = mean(with);
     return s;
 }
 
 static void claim_l6(void) {
     const char *ways[] = {"on-policy", "with --kl 0.1", "offline"};
-    double animals;
-    Seeds all[3] = {{{0}}, {{0}}, {{0}}}, found = drift("reference", &animals);
-    const Table *t = run_table("reference", 0, ".eval.csv");
+    Seeds animals, all[3] = {{{0}}, {{0}}, {{0}}}, found = drift("reference", &animals);
+    Table *t = run_table(run_find("reference", ".eval.csv"), 0);
+    int fewest = SEEDS;
     // the mean of |difference| of two samples of n animals of which a share p are dogs
-    double p = 0.6, n = t ? cell(t, t->rows - 1, "n") : NAN;
+    double p = 0.6, n = t ? value(t, t->rows - 1, "n") : NAN;
     double noise = sqrt(2 / 3.14159265) * sqrt(2 * p * (1 - p) / n);
     claim_begin(14);
     say("    noise floor: two samples of the reference differ by %s; expected of so many animals: "
         "%s\n    in brackets: of 2000 stories those with a dog or a cat; of the reference's %.0f\n",
-        show(found, 3), number(noise, 3), animals);
+        show(found, 3), number(noise, 3), mean(animals));
     say("    %-12s%-24s%-24s%s\n", "mode", ways[0], ways[1], ways[2]);
     for (int m = 0; m < 5; m++) {
         say("    %-12s", TUNED[m]);
@@ -1077,8 +1385,10 @@ static void claim_l6(void) {
             const char *run = text(k < 1 ? "on_%s_mode" : k < 2 ? "on_%s_mode_kl0.1"
                                                                 : "off_%s_mode", TUNED[m]);
             Seeds s = drift(run, &animals);
-            const char *cell = stat(s).n ? show(s, 3) : "none left";
-            say("%-*s", k < 2 ? 24 : 0, animals >= 0 ? text("%s (%.0f)", cell, animals) : "-");
+            const char *dogs = stat(s).n ? show(s, 3) : "none left";
+            int there = stat(animals).n;
+            fewest = there < fewest ? there : fewest;
+            say("%-*s", k < 2 ? 24 : 0, there ? text("%s (%.0f)", dogs, mean(animals)) : "-");
             for (int i = 0; i < SEEDS; i++) { all[k].at[i] += s.at[i] / 5; }
         }
         say("\n");
@@ -1093,10 +1403,13 @@ static void claim_l6(void) {
     const char *classic[] = {"dpo", "ipo", "pref-ft", "rwr"};
     for (int m = 0; m < 4; m++) {
         Seeds s = drift(text("pairs_%s_mode", classic[m]), &animals);
-        say("    %-12s%-48s%s (%.0f)\n", classic[m], "on the pairs file", show(s, 3), animals);
+        say("    %-12s%-48s%s (%.0f)\n", classic[m], "on the pairs file", show(s, 3),
+            mean(animals));
     }
-    need(all[0], mean(all[0]) >= DRIFTED * noise && mean(all[0]) > mean(all[2]));
-    need(all[1], mean(all[0]) > mean(all[1]));
+    double drifts = mean(all[0]);
+    need("", "drift on-policy", (Stat){fewest, drifts, 0}, ">=", DRIFTED, noise);
+    need("", "more than offline by", (Stat){fewest, drifts - mean(all[2]), 0}, ">", 0, 1);
+    need("", "more than with KL by", (Stat){fewest, drifts - mean(all[1]), 0}, ">", 0, 1);
     claim_end(14, "A story's animal is a dog in 60% and a cat in 40%; nothing that is rewarded "
               "depends on which.");
 }
@@ -1112,14 +1425,14 @@ static void sweep(int stories) {
     const char *rates[] = {"1e-4", "3e-4", "1e-3", "3e-3", "1e-2"};
     const char *tasks[] = {stories ? "min" : "r1", stories ? "mode" : "r2"};
     const int n_rates = 5;
-    folder = "sweep";
+    folder = SWEEP;
     first_seed = 101;
-    printf("final reward, mean of %s and %s: over seeds, and of the worst seed\n*: where the worst "
+    say("final reward, mean of %s and %s: over seeds, and of the worst seed\n*: where the worst "
            "is best; -: not run, or diverged%s\n", tasks[0], tasks[1],
            stories ? "; kl: fresh samples with --kl 0.1, mode alone" : "");
-    printf("%-17s", "");
-    for (int k = 0; k < n_rates; k++) { printf("%12s  ", rates[k]); }
-    printf("  seeds\n");
+    say("%-17s", "");
+    for (int k = 0; k < n_rates; k++) { say("%12s  ", rates[k]); }
+    say("  seeds\n");
     for (int m = stories ? 8 : 0; m < (stories ? 15 : 8); m++) {
         char build[8];
         for (const char *p = rows[m][1]; sscanf(p, "%7s", build) == 1; p += strcspn(p, " ")) {
@@ -1146,14 +1459,16 @@ static void sweep(int stories) {
                 if (y[k].n < n) { worst[k] = 0; }
                 top = fmax(top, worst[k]);
             }
-            printf("%-10s %-6s", rows[m][0], build);
+            say("%-10s %-6s", rows[m][0], build);
             for (int k = 0; k < n_rates; k++) {
-                printf("%7s %5s%c", number(y[k].mean, 3), number(worst[k], 3),
+                say("%7s %5s%c", number(y[k].mean, 3), number(worst[k], 3),
                        worst[k] == top ? '*' : ' ');
             }
-            printf("%7d\n", n);
+            say("%7d\n", n);
         }
     }
+    const char *log;
+    say_faults(&log);
 }
 
 static const char STYLE[] =
@@ -1165,48 +1480,84 @@ static const char STYLE[] =
     ".m{text-anchor:middle}</style>\n"
     "<h1>pref.c: the paper's claims, measured</h1>\n";
 
-int main(int argc, char **argv) {
-    if (argc == 3 && (!strcmp(argv[1], "--sweep") || !strcmp(argv[1], "--sweep-lm"))) {
-        out_dir = argv[2];
-        sweep(argv[1][7] == '-');
-        return 0;
-    }
-    if (argc != 2 || argv[1][0] == '-') {
-        fputs("usage: report [--sweep | --sweep-lm] OUT\n", stderr);
-        return 2;
-    }
-    out_dir = argv[1];
-    const char *path = text("%s/report.html", out_dir);
-    html = fopen(path, "w");
-    if (!html) { stop(path, strerror(errno)); }
-    fputs(STYLE, html);
-    // What run.sh was not asked for is left out: on_rwr_.. stands for the core, the rest for all.
-    if (run_table("on_rwr_r1", 0, ".csv")) { claims_1_2(); }
-    if (run_table("on_dpo_r1_collect20", 0, ".csv")) {
+// What run.sh was not asked for is left out: on_rwr_.. stands for the core, the rest for all.
+static void all_claims(void) {
+    folder = BANDIT;
+    if (exists("on_rwr_r1")) { claims_1_2(); }
+    if (exists("on_dpo_r1_collect20")) {
         claim_3();
         claim_4();
     }
-    if (run_table("on_rwr_r1", 0, ".csv")) {
+    if (exists("on_rwr_r1")) {
         claim_5();
         claim_6();
         claim_7();
     }
-    if (table_read(text("%s/kl.csv", out_dir))) { claim_8(); }
-    if (run_table("on_rwr_r1", 0, ".csv")) { histograms(); }
-    folder = "lm";
-    if (run_table("on_rwr_min", 0, ".csv")) { claim_l1(); }
-    if (run_table("on_rwr_min_collect40", 0, ".csv")) {
+    claim_8();
+    if (exists("on_rwr_r1")) { histograms(); }
+    folder = LM;
+    if (exists("on_rwr_min")) { claim_l1(); }
+    if (exists("on_rwr_min_collect40")) {
         claim_l2();
         claim_l3();
         claim_l4();
         claim_l5();
         claim_l6();
     }
-    if (fclose(html) != 0) { stop(path, strerror(errno)); }
-    printf("\n");
+}
+
+// What has to be said of the verdicts where seeds are few; nothing where they are not.
+static const char *caution(void) {
+    static const char *const names[] = {"one seed", "two seeds", "three seeds", "four seeds"};
+    int fewest = SEEDS, most = 0;
     for (int c = 0; c < N_CLAIMS; c++) {
-        if (verdict[c]) { printf("%s  %s\n", label(c + 1), VERDICTS[verdict[c] - 1]); }
+        if (seeds_of[c] == 0 || c + 1 == N_BANDIT) { continue; }  // C8 has no seeds
+        fewest = seeds_of[c] < fewest ? seeds_of[c] : fewest;
+        most = seeds_of[c] > most ? seeds_of[c] : most;
     }
+    if (fewest >= ENOUGH) { return ""; }
+    return text("%s%s: these are figures, not verdicts; five seeds decide (./run.sh full)",
+                names[fewest - 1], fewest < most ? " in some claims" : "");
+}
+
+int main(int argc, char **argv) {
+    int sweeps = argc == 3 && (!strcmp(argv[1], "--sweep") || !strcmp(argv[1], "--sweep-lm"));
+    if (!sweeps && (argc != 2 || argv[1][0] == '-')) {
+        fputs("usage: report [--sweep | --sweep-lm] OUT\n", stderr);
+        return 2;
+    }
+    out_dir = argv[argc - 1];
+    char *said = NULL, *page = NULL;
+    size_t size;
+    for (int pass = 0; pass < 2; pass++) {  // the first only reads, to learn how long logs are
+        free(said);
+        free(page);
+        out = memory(&said, &size);
+        html = sweeps ? NULL : memory(&page, &size);
+        if (sweeps) { sweep(argv[1][7] == '-'); }
+        if (!sweeps) { all_claims(); }
+        fclose(out);
+        if (html) { fclose(html); }
+        if (pass == 0) { runs_check(); }
+    }
+    out = stdout;
+    if (sweeps) {
+        fputs(said, out);
+        return 0;
+    }
+    if (!*said) { stop(out_dir, "has no runs that a claim looks at"); }
+    const char *path = text("%s/report.html", out_dir), *careful = caution();
+    html = fopen(path, "w");
+    if (!html) { stop(path, strerror(errno)); }
+    if (*careful) { printf("\n%s\n", careful); }
+    fputs(said, out);
+    fprintf(html, "%s<pre>", STYLE);
+    say("\nSummary%s%s\n", *careful ? ", " : "", careful);
+    for (int c = 0; c < N_CLAIMS; c++) {
+        if (*verdict[c]) { say_folded(text("%s ", label(c + 1)), verdict[c]); }
+    }
+    fprintf(html, "</pre>\n%s", page);
+    if (fclose(html) != 0) { stop(path, strerror(errno)); }
     printf("plots: %s/report.html\n", out_dir);
     return 0;
 }
