@@ -63,13 +63,9 @@ test_float: $(TEST_SOURCES) .flags
 test_double: $(TEST_SOURCES) .flags
 	$(CC) $(CFLAGS) $(FLAGS) -DREAL=double $< -o $@ -lm
 
-# All tests run, whatever fails first. FAIL_FAST=1: none after the first that fails.
 test:
 	@$(MAKE) --no-print-directory -j 2 all test_double test_float
-	@failed=; for test in ./test_double ./test_float "sh dev/tests/tok.sh" "sh dev/tests/run.sh" \
-	    "sh dev/tests/report.sh"; do \
-	    $$test || failed=yes; [ -z "$$failed" ] || [ -z "$$FAIL_FAST" ] || exit 1; \
-	done; [ -z "$$failed" ]
+	@sh dev/tests/all.sh
 
 debug: pref.c
 	$(CC) -O0 -g $(WARN) $< -o pref_debug -lm
