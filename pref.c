@@ -2274,7 +2274,7 @@ static Output fit(GPT *g, const char *name, Loss loss, const Lessons *from, cons
     Output log = csv_open(o->log, "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n");
     printf("%.2f M parameters, %d thread%s\n", (double)g->n_params / 1e6, threads(),
            threads() > 1 ? "s" : "");
-    double spent = 0, total = 0, norms = 0, norm, tokens = 0;
+    double spent = 0, total = 0, norms = 0, norm, tokens = 0, first = 0;
     int hopeless = 0;
     training = 1;  // from here on a signal ends the loop after the step under way
     for (int step = 1; step <= o->steps; step++) {
@@ -2282,6 +2282,7 @@ static Output fit(GPT *g, const char *name, Loss loss, const Lessons *from, cons
         for (batch_clear(&b); b.n_rows < n_rows;) { batch_add_lesson(&b, from, deal(&deck), T); }
         double lr = scheduled_rate(o->lr, step, o->steps);
         double x = learn(g, &a, &b, name, loss, o, lr, 1, step, &norm);
+        first = step == 1 ? x : first;
         total += x;
         norms += norm;
         tokens += b.n_tokens;
@@ -2295,7 +2296,7 @@ static Output fit(GPT *g, const char *name, Loss loss, const Lessons *from, cons
             printf("step %5d  train %.4f  validation %.4f  %.0f tokens/s  %.0f s\n", step,
                    total / since, v, tokens / spent, spent);
             fflush(stdout);
-            if (v > 1.5 * chance && !hopeless++) {
+            if (v > fmax(1.5 * chance, first) && !hopeless++) {  // stories start above chance
                 note("guessing has a validation loss of %.2f: --lr %g is probably too high", chance,
                      o->lr);
             }

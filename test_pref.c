@@ -1641,6 +1641,17 @@ static void test_story_tuning(void) {
                *p = in_scratch("policy.bin"), *bad = in_scratch("bad.jsonl"), *d = run.directory;
     works("sft --steps 20 --batch 4 -L 1 -H 1 -C 8 -T 40 --data %s -o %s", data, p);
     works("sample -m %s --data %s -n 2", p, data);
+    char *continued[2];
+    for (int seed = 1; seed <= 2; seed++) {  // every token of this model begins with a space
+        works("sample -m %s --data %s -n 2 -p 'A a.' --max-len 9 --seed %d",
+              tiny_policy("endless.bin", data, 0, 0.2), data, seed);
+        slurp(in_scratch("stdout"), &continued[seed - 1]);
+        int spaces = 0;
+        for (char *c = continued[seed - 1]; *c; c++) { spaces += *c == ' '; }
+        check(spaces == 2 * (1 + 9) && !strncmp(continued[seed - 1], "A a. ", 5)
+              && strstr(continued[seed - 1], "\n\nA a. "), "sample: %s", continued[seed - 1]);
+    }
+    check(strcmp(continued[0], continued[1]), "other seeds give other samples");
     works("pairs -m %s --data %s --task min -n 200 -o %s", m, data, f);
     works("pairs -m %s --data %s --task mode -n 20 --label-noise 0.3 -o %s", m, data, p);
     works("info --data %s %s", data, f);
@@ -1808,6 +1819,11 @@ static void test_sft(void) {
     check(n == m && !memcmp(one, two, n), "the same seed writes the same model");
     GPT g = gpt_load(a);
     check(g.role == POLICY && g.tokenizer == tiny_print(data), "a model remembers its tokenizer");
+    works("sft --steps 1 --lr 1e-12 --batch 1 -L 1 -H 1 -C 64 -T 40 --data %s -o %s", data, a);
+    g = gpt_load(a);
+    double x[WORDS * 64];
+    for (int i = 0; i < WORDS * 64; i++) { x[i] = (double)g.params[i]; }
+    near(moments(x, WORDS * 64).std, 0.15, 0.01, "how wide the tokens of stories start");
 }
 
 static double bandit_reward(const int *y, int n, double peak) {
@@ -3467,10 +3483,6 @@ static const struct {
     void (*test)(void);
     int builds;
 } TESTS[] = {
-    {"bandit's reference", test_bandit_reference, FLOAT},  // the slowest come first
-    {"KL study's table", test_kl_study, FLOAT},
-    {"dpo's optimum", test_dpo_optimum, BOTH},
-    {"threads", test_threads, BOTH},
     {"exp", test_exp, BOTH},
     {"deck: a random order", test_deck, BOTH},
     {"matmul", test_matmul, BOTH},
@@ -3493,12 +3505,6 @@ static const struct {
     {"checkpoints", test_checkpoint, FLOAT},
     {"tokenizer", test_tokenizer, BOTH},
     {"stories", test_stories, BOTH},
-    {"broken stories file", test_stories_file, FLOAT},
-    {"commands, right and wrong", test_commands, FLOAT},
-    {"sft", test_sft, FLOAT},
-    {"fresh and fixed data", test_builds, FLOAT},
-    {"stories, end to end", test_story_tuning, FLOAT},
-    {"tune, wrong input", test_tune_errors, FLOAT},
     {"random numbers", test_random_numbers, BOTH},
     {"models", test_models, BOTH},
     {"gradient step", test_gradient_step, BOTH},
@@ -3515,14 +3521,25 @@ static const struct {
     {"collections", test_collections, BOTH},
     {"KL penalty", test_kl_penalty, BOTH},
     {"story rewards", test_story_rewards, BOTH},
-    {"schedule of the learning rate", test_schedule, FLOAT},
-    {"pairs", test_pairs, FLOAT},
     {"reward model", test_reward_model, FLOAT},
     {"eval", test_eval, FLOAT},
     {"files that do not belong together", test_wrong_files, FLOAT},
     {"pairs that are joined oddly", test_odd_pairs, FLOAT},
-    {"interruption and full disks", test_interruption, FLOAT},
+    // the slow ones, the slowest first
+    {"bandit's reference", test_bandit_reference, FLOAT},
+    {"KL study's table", test_kl_study, FLOAT},
+    {"fresh and fixed data", test_builds, FLOAT},
     {"losses that are not finite", test_not_finite, FLOAT},
+    {"stories, end to end", test_story_tuning, FLOAT},
+    {"tune, wrong input", test_tune_errors, FLOAT},
+    {"interruption and full disks", test_interruption, FLOAT},
+    {"threads", test_threads, BOTH},
+    {"commands, right and wrong", test_commands, FLOAT},
+    {"broken stories file", test_stories_file, FLOAT},
+    {"dpo's optimum", test_dpo_optimum, BOTH},
+    {"pairs", test_pairs, FLOAT},
+    {"sft", test_sft, FLOAT},
+    {"schedule of the learning rate", test_schedule, FLOAT},
 };
 enum { N_TESTS = sizeof TESTS / sizeof *TESTS };
 
