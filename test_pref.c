@@ -1450,9 +1450,9 @@ static const char *const TOKENS[WORDS]
        "\"", " a", " b", " c", " ca", " cat", " d", " do", " dog", "<|endoftext|>"};
 enum { TINY_T = 40, TINY_LONGEST = TINY_T - MAX_PROMPT }; // 15
 
-// A file of that tokenizer and n stories, "A." or "A a." and then k times " b", with k in 1 to 7.
-// The lengths 4 and 5 of responses (end-of-text included) are the commonest.
-static const char *tiny_data(const char *name, const char *extra) {
+// A file of that tokenizer (`extra`, if not NULL, in place of " dog") and 40 stories: "A." or "A a."
+// and then lengths[d] times " b".
+static const char *tiny_stories(const char *name, const char *extra, const int lengths[10]) {
     const char *path = in_scratch(name);
     FILE *f = fopen(path, "wb");
     int32_t h[256] = {20240328, 2, WORDS, EOT};
@@ -1466,7 +1466,6 @@ static const char *tiny_data(const char *name, const char *extra) {
         uint16_t token[2000];
         int n = 0;
         for (int d = 0; d < 40; d++) {
-            static const int lengths[] = {1, 3, 4, 3, 5, 4, 3, 7, 2, 3};
             token[n++] = WORD_A;
             if (d % 2) { token[n++] = SP_A; }
             token[n++] = STOP_;
@@ -1479,6 +1478,11 @@ static const char *tiny_data(const char *name, const char *extra) {
     }
     check(fclose(f) == 0, "the tiny data");
     return path;
+}
+
+// Such a file in which responses of 4 tokens, end-of-text included, are the commonest.
+static const char *tiny_data(const char *name, const char *extra) {
+    return tiny_stories(name, extra, (int[]){1, 3, 4, 3, 5, 4, 3, 7, 2, 3});
 }
 
 // A story policy that ends a response with probability `end` at each token.
@@ -2254,6 +2258,13 @@ static void test_story_rewards(void) {
     check(b.reward[1] > -3 && b.reward[1] < 0.25,
           "a complete response's proxy reward is its score");
     check(truth(&t.world, &b, 0) == 0 && truth(&t.world, &b, 1) == 0, "cut and long earn nothing");
+    // the mode is where most lengths are within 4: here 3 and 11 are, of 7, but 2 and 3 of no other
+    const char *spread
+        = tiny_stories("spread.bin", NULL, (int[]){2, 10, 2, 10, 2, 10, 2, 10, 1, 1});
+    Options q = tune_options("rwr", "mode", ref);
+    q.data = spread;
+    World w = world_new(&TASKS[3], &q, &t.policy);
+    check(w.mode == 7, "the mode of 3 and 11 (and a few of 2) is 7, not %d", w.mode);
     // a fixed pairs file rewards 1 and 0, whatever the reward model says, for methods of pairs
     const char *pairs = in_scratch("p.jsonl");
     const char *lines = "{\"prompt\": \"A.\", \"chosen\": \" b\", \"rejected\": \" b b b\"}\n"
