@@ -629,6 +629,10 @@ static void test_advantages(void) {
     tuning.loss = loss_sft;
     for (int r = 0; r < 6; r++) { all += r1[r] / 6; }
     near(imitation_bound(&tuning), all, 1e-6, "what imitation of all earns");
+    tuning.loss = loss_pref_ft;  // row 2 wins two pairs, row 1 one
+    tuning.data.n_pairs = 0;
+    near(imitation_bound(&tuning), (r1[1] + 2 * r1[2]) / 3, 1e-6,
+         "what imitation of winners earns");
 }
 
 // The reward model's loss, the value head's, and GAE, against dev/oracle.py.
@@ -1863,6 +1867,17 @@ static void check_evaluation(Run *t, const char *what) {
     const Batch *b = &t->eval;
     const char *csv = in_scratch("log.csv"), *hist = in_scratch("hist.csv");
     int N = b->n_rows, bandit = is_bandit(&t->world), different = 0;
+    const Batch *measured[] = {b, b, &t->probe, &t->probe};
+    for (int k = 0; k < 4; k++) {  // all is measured of the policy as it is now, and the reference
+        const Batch *m = measured[k];
+        real *x = alloc(m->n_tokens, sizeof *x, "test");
+        gpt_forward(k % 2 ? &t->ref : &t->policy, &t->acts, m, x, NULL);
+        for (int i = 0; i < m->row[m->n_rows]; i++) {
+            near((double)(k % 2 ? m->ref_logp : m->logp)[i], (double)x[i], 1e-6,
+                 "%s: log-probabilities of what is measured, %s", what,
+                 k % 2 ? "the reference's" : "the policy's");
+        }
+    }
     double kl = 0, entropy = 0, gold = 0, length = 0, count[TINY_T + BANDIT_TOKENS] = {0}, all = 0;
     for (int r = 0; r < N; r++) {
         const int *y = b->token + b->start[r];
