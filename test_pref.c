@@ -1454,8 +1454,8 @@ static const char *const TOKENS[WORDS]
        "\"", " a", " b", " c", " ca", " cat", " d", " do", " dog", "<|endoftext|>"};
 enum { TINY_T = 40, TINY_LONGEST = TINY_T - MAX_PROMPT }; // 15
 
-// A file of that tokenizer (`extra`, if not NULL, in place of " dog") and 40 stories: "A." or "A a."
-// and then lengths[d] times " b".
+// A file of that tokenizer (`extra`, if not NULL, for " dog") and 40 stories: "A." or "A a." and
+// then lengths[d] times " b".
 static const char *tiny_stories(const char *name, const char *extra, const int lengths[10]) {
     const char *path = in_scratch(name);
     FILE *f = fopen(path, "wb");
@@ -1675,6 +1675,17 @@ static void test_story_tuning(void) {
     for (int k = 0; k < N_METHODS; k++) {
         works("tune --method %s %s -n 4 --rm %s -o %s", METHODS[k].name, tune, rm, p);
     }
+    char *before[2], *after[2];
+    for (int k = 0; k < 2; k++) {
+        works("tune --method %s %s -n 4 --rm %s --lr 0.05", k ? "dpo" : "sft", tune, rm);
+        slurp(in_scratch("stdout"), &before[k]);
+        before[k] = strstr(before[k], "\nbefore:\n");
+        after[k] = before[k] ? strstr(before[k], "\nafter:\n") : NULL;
+        check(after[k] != NULL, "samples before and after tuning");
+        if (after[k]) { *after[k]++ = 0; }
+    }
+    check(!strcmp(before[0], before[1]), "before: the reference's samples, whatever the method");
+    check(strcmp(after[0], after[1]) != 0, "after: those of the tuned policy");
     works("tune --method ppo --baseline value --kl 0.05 %s -n 4 --rm %s -o %s", tune, rm, p);
     check(gpt_load(p).role == POLICY_WITH_VALUES, "a policy keeps its value head");
     works("eval -m %s --ref %s --data %s --task min --rm %s -n 40", p, m, data, rm);
