@@ -215,12 +215,18 @@ static Output output_open(const char *path) {
         int place = 0;
         while (place < TEMPORARIES - 1 && temporary[place][0]) { place++; }
         char name[NAME_BYTES];
+        sigset_t all, before;  // a signal waits until the file that it would remove is known
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &before);
         for (int k = 0; !out.f && k < 1000; k++) {  // "x": only if no other program has that name
             snprintf(name, sizeof name, "%s.%ld.tmp", path, (long)getpid() + k);
             out.f = fopen(name, "wbx");
             if (!out.f && errno != EEXIST) { break; }
         }
         if (out.f) { out.temp = strcpy(temporary[place], name); }
+        int why = errno;
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        errno = why;
     }
     if (!out.f) { stop(1, "%s: cannot write it: %s", path, strerror(errno)); }
     return out;
