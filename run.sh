@@ -211,13 +211,15 @@ phase_lines() {
 # --- running them --------------------------------------------------------------------------------
 
 # Take command $1 apart: $files is what it makes, the log last; $inputs is what it reads; $draft is
-# the same command with .part behind each name in $files.
+# the same command with .part behind each name in $files; $final tells sed how to undo that.
 split() {
-    files='' log='' inputs='' draft='' before=''
+    files='' log='' inputs='' draft='' final='' before=''
     for word in $1; do
         case $before in
-            -o | --hist | '>') files="$files $word"; word=$word.part ;;
-            --log) log=$word; word=$word.part ;;
+            -o | --hist | --log | '>')
+                if [ "$before" = --log ]; then log=$word; else files="$files $word"; fi
+                final="${final}s|$word\.part|$word|g;"
+                word=$word.part ;;
             -m | --ref | --rm | --pairs) inputs="$inputs $word" ;;
         esac
         draft="$draft $word" before=$word
@@ -248,7 +250,8 @@ progress() {  # one line, drawn over itself; in a pipe nothing
         left=$((($(date +%s) - start) * (todo - n) / n))
         line="$line, about $((left / 60)) min $((left % 60)) s left"
     fi
-    printf '\r%-79.79s' "$line; $(awk '{ printf "%s ", $2 }' "$state"/running/*)" >&2
+    names=$(cat "$state"/running/* 2> /dev/null | awk '{ printf "%s ", $2 }')
+    printf '\r%-79.79s' "$line; $names" >&2
 }
 
 say() {  # one line on stderr, over what progress drew
@@ -296,6 +299,11 @@ job() {
     for file in $files; do
         [ -n "$error" ] || [ -e "$file.part" ] || error="it did not make $file"
     done
+    if [ -z "$error$stopped" ]; then  # what it printed, which stands last, may name what it made
+        table=${command##* }.part
+        { sed "$final" "$table" > "$table.new" && mv "$table.new" "$table"; } 2> /dev/null ||
+            error="cannot write $table"
+    fi
     for file in $files; do
         [ -n "$error$stopped" ] || mv "$file.part" "$file" || error="cannot rename $file.part"
     done

@@ -45,6 +45,7 @@ if obeys slow; then
     echo "$command" >> waits
     tries=0
     until [ -e go ] || [ $tries = 1000 ]; do sleep 0.02; tries=$((tries + 1)); done
+    [ -e go ] || echo "$command" >> waited_in_vain
 fi
 ! obeys fail || { echo "it went wrong" >&2; exit 1; }
 ! obeys full || { echo "cannot write: No space left on device" >&2; exit 1; }
@@ -54,7 +55,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 ! obeys partial || rm "$last"
-echo "a table"
+echo "a table: $command"
 END
 chmod +x stand_in
 echo "a claim" > report_says
@@ -94,7 +95,7 @@ ran() {
 }
 tidy() {  # tidy WHAT: nothing half made is left
     same "left over: $1" "$(find . -name '*.part*'; ls -d out/.run 2> /dev/null)" ""
-    same "half made: $1" "$(grep -rl half out)" ""
+    same "half made: $1" "$(grep -rl 'half\|\.part' out)" ""
 }
 # start ARGUMENTS...: run.sh in the background; `ended` ends when all that it started has ended
 start() {
@@ -176,7 +177,7 @@ same "a failure is said once" "$(grep -c 'it went wrong' "$scratch/said")" 1
 holds "what does not need the model" [ -e out/bandit/on_dpo_r1_s1.csv ]
 same "what needs it" "$(ls out/lm)" ""
 rm -rf fail out.old* out
-echo "--" > full
+echo "tune" > full
 says 1 "No space left on device" sh ./run.sh bandit
 same "a full disk is said once" "$(grep -c 'No space' "$scratch/said")" 1
 tidy "a full disk"
@@ -201,6 +202,7 @@ kill -9 "$(running)"
 rm slow
 says 0 "a claim" sh ./run.sh bandit --seeds 2
 wait $ended
+same "what the killed one left was ended" "$(cat waited_in_vain 2> /dev/null)" ""
 tidy "kill -9"
 holds "the interrupted run was made" [ -e out/bandit/ref_s2.bin ]
 rm -f ran
@@ -226,8 +228,9 @@ echo $! > out/.run/pid
 says 0 "a claim" sh ./run.sh kl
 kill $!
 mkdir out/.run
+echo half > out/bandit/on_dpo_r1_s1.csv.part
 says 0 "a claim" sh ./run.sh kl
-tidy "stale locks"
+tidy "stale locks, and what was killed with its job"
 
 # --- signals -------------------------------------------------------------------------------------
 
