@@ -1706,6 +1706,13 @@ static void test_story_tuning(void) {
           tune, rm, d, d);
     shell("$RUNNER ./pref tune --method ppo %s -n 8 --rm %s --log %s/off.csv > %s/out", tune, rm, d,
           d);
+    for (int k = 0; k < 2; k++) {  // ppo's own default rate for fresh samples with --kl
+        shell("$RUNNER ./pref_onpolicy tune --method ppo --task min --data %s -m %s --steps 4 "
+              "--batch 4 "
+              "-n 4 --kl 0.05 --rm %s %s --log %s/kl%d.csv > %s/out",
+              data, m, rm, k ? "--lr 3e-4" : "", d, k, d);
+    }
+    same_log("kl0.csv", "kl1.csv", "the default rate with --kl");
     check(last_reward("on.csv") > last_reward("off.csv") + 0.02, "stories: fresh data %g, fixed %g",
           last_reward("on.csv"), last_reward("off.csv"));
     check(last_reward("pairs1.csv") > last_field("pairs1.csv", 3) - 1, "dpo on a file of pairs");
@@ -2265,6 +2272,10 @@ static void test_story_rewards(void) {
     check(t.world.longest == TINY_LONGEST && t.world.mode == 4, "longest %d, mode %d",
           t.world.longest, t.world.mode);
     check_evaluation(&t, "min");
+    for (int r = 0; r < t.step.n_rows; r++) {
+        check(t.step.token[t.step.start[r] - 1] == STOP_,
+              "in a step, too, a response follows its prompt");
+    }
     double proxy = 0;
     for (int r = 0; r < t.eval.n_rows; r++) { proxy += t.eval.reward[r] / t.eval.n_rows; }
     near(field(in_scratch("log.csv"), -1, "proxy_reward"), proxy, 1e-5, "proxy_reward");
@@ -2467,6 +2478,35 @@ static void test_reward_model(void) {
     near(said(text, "accuracy on the held-out pairs "), right / 20, 1e-4, "rm: held-out accuracy");
     near(said(text, "correlation with their true scores "), r, 2e-4, "rm: correlation");
     check(strstr(text, "180 pairs to train on, 20 held out; 40 steps in ") != NULL, "rm: %s", text);
+    // the held-out pairs, turned round, change the accuracy and nothing of the model
+    char *lines, *model[2];
+    const char *turned_file = in_scratch("turned.jsonl"), *again = in_scratch("again.bin");
+    slurp(f, &lines);
+    FILE *turned_pairs = fopen(turned_file, "w");
+    for (int p = 0; p < 200; p++) {
+        char *part[3], *end = strchr(lines, '\n');
+        double score[2] = {0, 0};
+        int is_held = 0;
+        *end = 0;
+        for (int i = 180; i < 200; i++) { is_held |= held[i] == p; }
+        check(!json_pair(lines, part, score), "a pair to turn");
+        lines = end + 1;
+        fputc('{', turned_pairs);
+        json_write(turned_pairs, "prompt", part[0]);
+        json_write(turned_pairs, "chosen", part[1 + is_held]);
+        json_write(turned_pairs, "rejected", part[2 - is_held]);
+        fprintf(turned_pairs, "\"score_chosen\": %g, \"score_rejected\": %g}\n", score[is_held],
+                score[!is_held]);
+    }
+    fclose(turned_pairs);
+    works("rm -m %s --data %s --pairs %s -o %s --steps 40 --seed 9 --lr 0.05", m, data, turned_file,
+          again);
+    size_t size = slurp(out, &model[0]);
+    check(slurp(again, &model[1]) == size && !memcmp(model[0], model[1], size),
+          "what is held out does not reach the reward model");
+    slurp(in_scratch("stdout"), &text);
+    near(said(text, "accuracy on the held-out pairs "), 1 - right / 20, 1e-4,
+         "accuracy, turned round");
     // standardised: over one response of the reference to each of the first pairs' prompts
     Sampling how = {.T = TINY_T, .eot = EOT, .temperature = 1, .seed = 9};
     GPT ref = gpt_load(m);
