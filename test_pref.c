@@ -3288,6 +3288,7 @@ static void test_pair_drawing(void) {
     check(draw_pair(&w, &b, 0, 4, &r, &pair, text) && !strcmp(text[0], "a")
               && !strcmp(text[1], "aa"),
           "the first two complete responses make a pair");
+    for (int k = 0; k < 3; k++) { free(text[k]); }
     w.task = &TASKS[4];
     batch_clear(&b);
     response(&b, 1, 1);
@@ -3296,9 +3297,11 @@ static void test_pair_drawing(void) {
     response(&b, 101, 1);  // kept with probability exp(-1/15) = 0.94
     int drawn = 0, brief = 0;
     for (int k = 0; k < 100; k++) {
-        if (!draw_pair(&w, &b, 0, 4, &r, &pair, text)) { continue; }
-        drawn++;
-        brief += strlen(text[0]) < 100 || strlen(text[1]) < 100;
+        if (draw_pair(&w, &b, 0, 4, &r, &pair, text)) {
+            drawn++;
+            brief += strlen(text[0]) < 100 || strlen(text[1]) < 100;
+        }
+        for (int i = 0; i < 3; i++) { free(text[i]); }
     }
     check(drawn > 80 && brief < 5, "skew: %d pairs of 100, %d with a short response", drawn, brief);
     char *json = NULL, *part[3];
@@ -3315,6 +3318,7 @@ static void test_pair_drawing(void) {
     const char *wrong = json_pair(json, part, score);
     check(!wrong && !strcmp(part[0], odd) && !strcmp(part[2], odd), "what is written is read: %s",
           wrong ? wrong : part[0]);
+    free(json);
     const char *path = in_scratch("one.jsonl");
     f = fopen(path, "w");
     fputs("{\"prompt\": \"a.\", \"chosen\": \"b\", \"rejected\": \"aa\"}\n", f);
