@@ -4,6 +4,7 @@ where finite differences are exact to eight digits, and with float, which is wha
 
     ./test_float                all tests, several at a time; the last line counts the checks
     ./test_float dpo pairs      those whose names begin with these words
+    ./test_float -dpo           all but those
     ./test_float --cli ARGS     pref (or measure) itself, so that the tests of whole commands run
                                 the code under test, sanitizers and all
 
@@ -3693,11 +3694,18 @@ static void remove_folder(const char *path) {
     rmdir(path);
 }
 
-// Whether a test is asked for by words that its name begins with (none: all are).
+// Whether a test is asked for: by words that its name begins with, or, if there are none of these,
+// by none that has a minus sign before it.
 static int is_asked_for(const char *name, int n, char **words) {
-    int asked = n == 0;
-    for (int i = 0; i < n; i++) { asked |= !strncmp(name, words[i], strlen(words[i])); }
-    return asked;
+    int asked = 0, some = 0;
+    for (int i = 0; i < n; i++) {
+        int minus = words[i][0] == '-';
+        int fits = !strncmp(name, words[i] + minus, strlen(words[i]) - (size_t)minus);
+        if (minus && fits) { return 0; }
+        some |= !minus;
+        asked |= fits;
+    }
+    return asked || !some;
 }
 
 static volatile sig_atomic_t stopped;
