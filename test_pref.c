@@ -3478,6 +3478,47 @@ static void test_collect(void) {
     near(r.data.reward[1], -3, 0, "the score of a response that was cut");
 }
 
+// What a step copies from a collection: rows with prompts of two tokens, all numbers different.
+static void test_gather(void) {
+    Options o;
+    Run r;
+    toy_run(&r, &o, "dpo", NO_BASELINE);
+    Batch *b = &r.data, *to = &r.step;
+    batch_clear(b);
+    for (int i = 0; i < 4; i++) {
+        batch_add(b, (int[]){10 * i, 10 * i + 1, 10 * i + 2, 10 * i + 3}, 4 - i % 2, 2);
+        b->reward[i] = i;
+    }
+    real *from[] = {b->ref_logp, b->old_logp, b->advantage, b->old_value, b->returns};
+    for (int k = 0; k < 5; k++) {
+        for (int i = 0; i < b->n_tokens; i++) { from[k][i] = (real)(100 * k + i); }
+    }
+    for (int i = 0; i < 16; i++) {
+        to->ref_logp[i] = to->old_logp[i] = to->advantage[i] = -1;
+        to->old_value[i] = to->returns[i] = -1;
+    }
+    Deck deck = deck_new(2, 1, 'o');
+    gather(&r, &deck);
+    real *copy[] = {to->ref_logp, to->old_logp, to->advantage, to->old_value, to->returns};
+    int seen[4] = {0};
+    check(to->n_rows == 4 && to->n_pairs == 2, "two groups of two: %d rows, %d pairs", to->n_rows,
+          to->n_pairs);
+    for (int i = 0; i < to->n_rows; i++) {
+        int source = to->token[to->row[i]] / 10, n = to->row[i + 1] - to->row[i];
+        seen[source]++;
+        check(n == b->row[source + 1] - b->row[source] && to->start[i] - to->row[i] == 2
+              && to->reward[i] == source, "row %d is number %d", i, source);
+        for (int k = 0; k < 5; k++) {
+            for (int j = 0; j < n; j++) {
+                check(copy[k][to->row[i] + j] == from[k][b->row[source] + j],
+                      "array %d of row %d", k, i);
+            }
+        }
+    }
+    for (int i = 0; i < 4; i++) { check(seen[i] == 1, "row %d is taken once", i); }
+    check(to->reward[0] + 1 == to->reward[1] && to->reward[2] + 1 == to->reward[3], "whole groups");
+}
+
 static void test_measures(void) {
     Batch b = batch_new(5, 20, 1);
     batch_add(&b, (int[]){9, 1, 2}, 3, 1);
@@ -3596,6 +3637,7 @@ static const struct {
     {"pair drawing", test_pair_drawing, BOTH},
     {"losses, more", test_more_losses, BOTH},
     {"collecting", test_collect, BOTH},
+    {"gathering", test_gather, BOTH},
     {"measures", test_measures, BOTH},
     {"option defaults", test_option_defaults, BOTH},
     {"log: every column", test_log_columns, BOTH},
