@@ -1827,9 +1827,11 @@ static int batch_add_text(Batch *b, const World *w, const char *prompt, const ch
     return n;
 }
 
-// Look at how the texts of a pair join. With each kind of oddity, count[kind] is one more than it
-// was, and first[kind] the first line that has it.
+// Ways in which a prompt and a response join that their author probably did not mean.
 enum { GLUED, SPLIT, REPEATED, ODDITIES };
+
+// Counts the oddities of the pair on this line: count[kind] of each is raised by one, and
+// first[kind] becomes the first line that has it.
 static void count_oddities(char *text[3], int line, int count[ODDITIES], int first[ODDITIES]) {
     size_t n = strlen(text[0]);
     char last = n ? text[0][n - 1] : ' ';
@@ -2265,10 +2267,11 @@ static double scheduled_rate(double lr, int step, int steps) {
     return lr * (warm < 1 ? warm : 0.5 * (1 + cos(3.141592653589793 * done)));
 }
 
+enum { ROW_BYTES = 256 };  // most bytes in a row of the log of fit()
+
 // Supervised training of g: AdamW, its rate warmed up and then brought to 0, over the lessons (from
 // 0 on) in a new order each pass. Ten times it prints and logs the loss, on them and on those held.
 // Returns the log, whose last row is left in `last`: it is to be written once the model has been.
-enum { ROW_BYTES = 256 };
 static Output fit(GPT *g, const char *name, Loss loss, const Lessons *from, const Lessons *held,
                   const Options *o, char last[ROW_BYTES]) {
     int T = g->c.maxT, group = from->docs ? 1 : 2, n_rows = o->batch * group, since = 0;
