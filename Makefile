@@ -1,10 +1,12 @@
-# make            pref (offline data), pref_onpolicy (the same file with -DON_POLICY), measure, dev/kl
+# make            pref (offline data), pref_onpolicy (the same file with -DON_POLICY), measure, dev/kl,
+#                 dev/jsonl
 # make test       all tests
 # make debug      pref_debug, pref_onpolicy_debug: -O0 -g, for gdb
 # make asan       the tests, with float, under the address and undefined-behaviour sanitizers
 # make coverage   which lines of pref.c the tests never reach
 # make bench      speed of training and sampling
 # make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=512
+# make pairs JSONL="file.jsonl"   pairs.tsv, or OUT="file.tsv", from preference pairs in JSON Lines
 # make clean
 # PORTABLE=1 leaves out -march=native, OMP=0 leaves out OpenMP.
 
@@ -32,7 +34,7 @@ endif
 FLAGS += $(OPENMP)
 endif
 
-PROGRAMS = pref pref_onpolicy measure dev/kl
+PROGRAMS = pref pref_onpolicy measure dev/kl dev/jsonl
 all: $(PROGRAMS)
 
 # What everything is built with. It changes when the compiler or its flags do, and with it all is
@@ -51,6 +53,9 @@ measure: dev/measure.c pref.c .flags
 	$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
 
 dev/kl: dev/kl.c .flags
+	$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
+
+dev/jsonl: dev/jsonl.c pref.c .flags
 	$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
 
 dev/report: dev/report.c .flags
@@ -93,7 +98,7 @@ bench: measure
 
 V = 512
 data: dev/stories.c dev/tok.c pref.c
-	$(CC) -O2 $(WARN) -Wno-unused-function dev/tok.c -o dev/tok -lm
+	$(CC) -O2 $(WARN) dev/tok.c -o dev/tok -lm
 ifdef TEXT
 	./dev/tok -V $(V) "$(TEXT)" tinystories_tok.bin
 else
@@ -102,9 +107,17 @@ else
 	./dev/tok -V $(V) dev/stories.txt tinystories_tok.bin
 endif
 
+OUT = pairs.tsv
+pairs: dev/jsonl
+ifndef JSONL
+	@echo 'make pairs needs a file: make pairs JSONL="file.jsonl"' >&2; exit 2
+else
+	./dev/jsonl "$(JSONL)" "$(OUT)"
+endif
+
 clean:
 	rm -f $(PROGRAMS) pref_debug pref_onpolicy_debug test_float test_double test_asan .flags
 	rm -f dev/stories dev/tok dev/report dev/stories.txt *.tmp
 	rm -rf dev/coverage
 
-.PHONY: all test debug asan coverage bench data clean FORCE
+.PHONY: all test debug asan coverage bench data pairs clean FORCE

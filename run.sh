@@ -20,7 +20,7 @@
 set -u
 cd "$(dirname "$0")" || exit 1
 
-# --- the commands: each line is complete; what it makes is what -o, --log, --hist and > name ------
+# --- the commands: each line is complete; what it makes is what -o, --log and > name --------------
 
 one="env OMP_NUM_THREADS=1"  # most runs are small: one to a core beats all cores on one
 
@@ -45,11 +45,11 @@ tune() {
     for option; do
         case $option in --*) name=${name}_${option#--} ;; *) name=$name$option ;; esac
     done
-    program=./pref dir=out/bandit every=50 hist= save= from="-m out/bandit/ref_s$seed.bin"
+    program=./pref dir=out/bandit every=50 save= from="-m out/bandit/ref_s$seed.bin"
     [ "$build" != on ] || program=./pref_onpolicy
     case $task in min | mode | skew)
         dir=out/lm every=8 from="-m out/sft.bin --rm out/lm/rm_${judge:-$task}_s$seed.bin"
-        [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.jsonl" ;;
+        [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.tsv" ;;
     esac
     case $name in
         *_lr*) dir=out/sweep every=1000 ;;                  # only the end counts
@@ -58,12 +58,12 @@ tune() {
         *_dpo_r1 | *_dpo_r1_neg0) every=10 ;;               # C6 asks when a reward was reached
     esac
     name=$name${judge:+_$judge}
-    case $name/$seed in                                     # where did the mass go?
-        off_dpo_r?/1 | off_bon_r?/1 | on_dpo_r?/1) hist=" --hist $dir/${name}_s$seed.hist.csv" ;;
+    case $name/$seed in                                     # hist_lines looks where the mass went
+        off_dpo_r?/1 | off_bon_r?/1 | on_dpo_r?/1) save=" -o $dir/${name}_s$seed.bin" ;;
     esac
     echo "$one $program tune --method $method --task $task" \
         "$from --seed $seed${*:+ $*} --eval-every $every$save" \
-        "--log $dir/${name}_s$seed.csv$hist > $dir/${name}_s$seed.txt"
+        "--log $dir/${name}_s$seed.csv > $dir/${name}_s$seed.txt"
 }
 
 core_lines() {  # C1, C2, C5, C6, C7 on seed $1
@@ -93,11 +93,19 @@ bandit_lines() {  # all claims on the bandit, on seed $1
     done
 }
 
+hist_lines() {  # where the mass went: the share of each token, on seed 1, which is drawn
+    echo "$one ./measure hist -m out/bandit/ref_s1.bin --task r1 > out/bandit/ref_s1.hist.csv"
+    core_lines 1 | sed -n 's/.* --task \(r.\) .* -o \(.*\)\.bin .*/\1 \2/p' |
+            while read -r task name; do
+        echo "$one ./measure hist -m $name.bin --task $task > $name.hist.csv"
+    done
+}
+
 # Stories: what comes before tuning. Pairs, then a reward model for each file of them.
 pair_lines() {
     for task in $2; do
         file=out/lm/${task}_s$1
-        echo "$one ./pref pairs -m out/sft.bin --task $task --seed $1 -o $file.jsonl > $file.txt"
+        echo "$one ./pref pairs -m out/sft.bin --task $task --seed $1 -o $file.tsv > $file.txt"
     done
 }
 
@@ -105,14 +113,14 @@ noisy_pair_lines() {  # L5: three sets of 80 pairs, their labels drawn
     for k in 1 2 3; do
         file=out/lm/noisy${k}_s$1
         echo "$one ./pref pairs -m out/sft.bin --task mode -n 80 --label-noise 0.3" \
-            "--seed $((1000 * k + $1)) -o $file.jsonl > $file.txt"
+            "--seed $((1000 * k + $1)) -o $file.tsv > $file.txt"
     done
 }
 
 rm_lines() {
     for name in $2; do
         file=out/lm/rm_${name}_s$1
-        echo "$one ./pref rm -m out/sft.bin --pairs out/lm/${name}_s$1.jsonl --seed $1" \
+        echo "$one ./pref rm -m out/sft.bin --pairs out/lm/${name}_s$1.tsv --seed $1" \
             "-o $file.bin > $file.txt"
     done
 }
@@ -203,6 +211,7 @@ phase_lines() {
             rest/lm_core) each_seed lm_core_lines 1 "mode min" ;;
             rest/sweep) each_seed sweep_lines 101 ;;
             rest/sweep-lm) each_seed sweep_lm_lines 101 ;;
+            last/core | last/bandit) hist_lines ;;
             last/lm) each_seed count_lines 1 ;;
         esac
     done | awk '!seen[$0]++'
@@ -216,7 +225,7 @@ split() {
     files='' log='' inputs='' draft='' final='' before=''
     for word in $1; do
         case $before in
-            -o | --hist | --log | '>')
+            -o | --log | '>')
                 if [ "$before" = --log ]; then log=$word; else files="$files $word"; fi
                 final="${final}s|$word\.part|$word|g;"
                 word=$word.part ;;
@@ -400,7 +409,7 @@ check() {
 "
         [ "$sum" != "$was" ] || continue
         case $name in  # what depends on it
-            dev/measure.c) any out/lm/*.eval.* ;;
+            dev/measure.c) any out/lm/*.eval.* out/bandit/*.hist.* ;;
             dev/kl.c) any out/kl.* ;;
             out/sft.bin) any out/lm/* out/sweep/*_m* ;;
             *) any out/sft.csv out/bandit/* out/lm/* out/sweep/* ;;

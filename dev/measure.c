@@ -1,12 +1,13 @@
 /*
-measure.c: what measures a model and trains none. It is pref.c with commands of its own.
+measure.c: measures models and trains none. It is pref.c with commands and options of its own.
 
-    measure eval    a tuned policy beside its reference
-    measure score   the log-probability of each token of a text
-    measure bench   tokens a second, in training and in sampling
-    measure info    what a file holds
+    measure eval    compares a tuned policy with its reference
+    measure hist    shows where a policy puts its mass: on which tokens, or on which lengths
+    measure score   prints the log-probability of each token of a text
+    measure bench   measures the speed of training and of sampling
+    measure info    says what a file holds
 
-Build: make, or  cc -O3 dev/measure.c -lm -o measure.  Then ./measure help.
+Build it with make, or with  cc -O3 dev/measure.c -lm -o measure.  Then type ./measure help.
 */
 #ifndef TESTING  // the tests have the commands of both programs
 #define MEASURE
@@ -14,18 +15,31 @@ Build: make, or  cc -O3 dev/measure.c -lm -o measure.  Then ./measure help.
 #pragma GCC diagnostic ignored "-Wunused-function"  // pref's own commands
 #endif
 #define MORE_COMMANDS \
-    {"eval", command_eval, "a tuned policy beside its reference"}, \
-    {"score", command_score, "log-probability of each token of a text"}, \
-    {"bench", command_bench, "tokens a second, training and sampling"}, \
-    {"info", command_info, "what a file holds: measure info FILE"},
-struct Options;
-static void command_eval(const struct Options *o);
-static void command_score(const struct Options *o);
-static void command_bench(const struct Options *o);
-static void command_info(const struct Options *o);
+    {"eval", command_eval, "compare a tuned policy with its reference", "-m --ref --task", \
+     {.data = STORIES, .n = 256, .seed = 1}}, \
+    {"hist", command_hist, "the share of each token (bandit) or length (stories)", "-m --task", \
+     {.data = STORIES, .n = 512, .len = BANDIT_LEN, .seed = 1}}, \
+    {"score", command_score, "the log-probability of each token of a text", "-m", \
+     {.data = STORIES}}, \
+    {"bench", command_bench, "the speed of training and of sampling, in tokens a second", "", \
+     {.L = 4, .NH = 4, .C = 128, .V = 512, .batch = 32, .T = 128}}, \
+    {"info", command_info, "what a file holds: measure info FILE", "", {.data = STORIES}},
+#define MORE_OPTIONS \
+    {"--ref", "MODEL", TEXT(ref), "eval", "", "the reference that it was tuned from"}, \
+    {"--count", "W,W", TEXT(count), "eval", "", "print the share of each of these words"}, \
+    {"--text", "TEXT", TEXT(text), "score", "", "the text to score, after the start token"}, \
+    {"--ids", "FILE", TEXT(ids), "score", "", "rows of token numbers to score, one a line"}, \
+    {"-V", "N", INT(V, 2, 65536), "bench", "", "vocabulary"}, \
+    {"-B", "N", INT(batch, 1, 65536), "bench", "", "rows in a batch"},
+typedef struct Options Options;
+static void command_eval(Options *o);
+static void command_hist(Options *o);
+static void command_score(Options *o);
+static void command_bench(Options *o);
+static void command_info(Options *o);
 #include "../pref.c"
 
-// Print the log-probability of every token of a row but the first.
+// Prints the log-probability of each token of a row but the first.
 static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
     batch_clear(b);
     batch_add(b, id, n, 1);
@@ -34,9 +48,9 @@ static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
     putchar('\n');
 }
 
-// Score a text, or rows of token ids: what another implementation can be compared with.
-static void command_score(const Options *o) {
-    refuse(!o->text == !o->ids, "score needs one of --text and --ids");
+// Scores a text, or rows of token ids, for comparison with another implementation.
+static void command_score(Options *o) {
+    usage_error_if(!o->text == !o->ids, "score needs one of --text and --ids");
     Tokenizer t = {0};
     GPT g = o->text ? load_with_tokenizer(o, &t) : policy_load(o->model);
     Acts a = acts_new(&g, 1, g.c.maxT, 0);
@@ -66,37 +80,59 @@ static void command_score(const Options *o) {
     fclose(in.f);
 }
 
-// Speed of training and of sampling on random tokens, the best of several runs.
-static void command_bench(const Options *o) {
+// Measures the speed of training and of sampling on random tokens. Prints the best of several runs.
+static void command_bench(Options *o) {
     Config c = shape(o, o->V);
     GPT g = gpt_new(c, 0, 1);
     gpt_init(&g, 1);
     int B = o->batch, n = B * o->T;
-    Acts a = acts_new(&g, B, o->T, 1);
-    Batch b = batch_new(B, n, 1), start = batch_new(B, B, 1), out = batch_new(B, n, 1);
-    Rng r = rng_stream(1, 'b', 0);
+    Trainer t = trainer_new("bench", &g, loss_tokens, 1, o);
+    Batch start = batch_new(B, B, 1), out = batch_new(B, n, 1);
+    Rng r = rng_stream(1, BENCH_STREAM, 0);
     int *row = alloc(o->T, sizeof(int), "a row");
     for (int i = 0; i < B; i++) {
-        for (int t = 0; t < o->T; t++) { row[t] = rng_below(&r, o->V); }
-        batch_add(&b, row, o->T, 1);
+        for (int k = 0; k < o->T; k++) { row[k] = rng_below(&r, o->V); }
+        batch_add(&t.batch, row, o->T, 1);
         batch_add(&start, row, 1, 1);
     }
     Acts s = sampler_new(c, B, o->T);
     Sampling how = {.T = o->T, .eot = -1, .temperature = 1, .seed = 1};
     for (int sampling = 0; sampling < 2; sampling++) {
-        double best = INFINITY, end = seconds() + 3, norm;
+        double best = INFINITY, end = seconds() + 3;
         for (int k = 1; k <= 5 || seconds() < end; k++) {
             double begin = seconds();
             how.stream = k;
             if (sampling) { rollout(&g, &s, &start, 1, &how, &out); }
-            if (!sampling) { learn(&g, &a, &b, "bench", loss_tokens, o, 1e-3, 1, k, &norm); }
+            if (!sampling) { gradient_step(&t, 1e-3); }
             best = fmin(best, seconds() - begin);
         }
         printf("%s: %.0f tok/s\n", sampling ? "sample" : "train", n / best);
     }
 }
 
-// A line, and a row of the log: mean and standard error of n numbers.
+// Returns where the next of some words starts, which commas separate, and sets its length *n. Moves
+// *words beyond it. Returns NULL if there is none left.
+static const char *next_word(const char **words, size_t *n) {
+    const char *word = *words + strspn(*words, " ,");
+    *n = strcspn(word, ",");
+    *words = word + *n;
+    while (*n && word[*n - 1] == ' ') { --*n; }
+    return *n ? word : NULL;
+}
+
+// Returns whether text has one of the words, as a whole word.
+static int has_any(const char *text, const char *words) {
+    size_t n;
+    for (const char *word = next_word(&words, &n); word; word = next_word(&words, &n)) {
+        for (const char *p = text; *p; p++) {
+            int begins = p == text || byte_class(p[-1]) != 'a';
+            if (begins && !strncmp(p, word, n) && byte_class(p[n]) != 'a') { return 1; }
+        }
+    }
+    return 0;
+}
+
+// Prints the mean and the standard error of n numbers, and adds them to the log.
 static void print_mean(Output *log, const char *name, const double *x, int n) {
     Moments m = moments(x, n);
     double error = m.std / sqrt((double)n);
@@ -104,13 +140,13 @@ static void print_mean(Output *log, const char *name, const double *x, int n) {
     if (log->f) { fprintf(log->f, "%s,%.6g,%.6g,%d\n", name, m.mean, error, n); }
 }
 
-// Of the responses that contain any of the words, the share with each.
+// Prints the share of each word among the responses that contain any of them.
 static void print_counts(Output *log, const char *whose, const Batch *b, const Tokenizer *t,
                          const char *words) {
     double *x = alloc(b->n_rows, sizeof *x, "counts");
     size_t n;
     const char *rest = words;
-    for (const char *word; (word = next_word(&rest, &n)) != NULL;) {
+    for (const char *word = next_word(&rest, &n); word; word = next_word(&rest, &n)) {
         int any = 0;
         char name[64], one[64];
         snprintf(one, sizeof one, "%.*s", (int)n, word);
@@ -126,8 +162,16 @@ static void print_counts(Output *log, const char *whose, const Batch *b, const T
     }
 }
 
-// A policy beside its reference, both answering the same validation prompts.
-static void command_eval(const Options *o) {
+// Returns Pearson's correlation of n pairs of numbers; NAN if one of them does not vary.
+static double correlation(const double *x, const double *y, int n) {
+    Moments mx = moments(x, n), my = moments(y, n);
+    double covariance = 0;
+    for (int i = 0; i < n; i++) { covariance += (x[i] - mx.mean) * (y[i] - my.mean) / (n - 1); }
+    return covariance / (mx.std * my.std);
+}
+
+// Compares a policy with its reference on the same validation prompts.
+static void command_eval(Options *o) {
     static const char *const names[] = {"gold reward", "proxy reward", "KL to the reference",
                                         "entropy", "distinct", "tokens in a response"};
     enum { ROWS = 16 };  // at a time: few, so that a model of GPT-2's size fits in memory
@@ -139,14 +183,14 @@ static void command_eval(const Options *o) {
     }
     load_reward_model(&run, ROWS);
     int n = o->n, T = run.world.T;
-    if ((double)n * T > INT_MAX) { stop(2, "-n %d is too large", n); }
-    run.acts = acts_new(&run.policy, ROWS, T, 0);
+    usage_error_if(n < 2, "-n: at least 2 prompts");
+    run.trainer.acts = acts_new(&run.policy, ROWS, T, 0);
     run.sampler = sampler_new(run.policy.c, n, T);
-    run.prompts = batch_new(n, n * MAX_PROMPT, 1);
-    run.eval = batch_new(n, n * T, 1);
-    Batch *y = &run.eval, ref = batch_new(n, n * T, 1);
-    assess(&run, 4);
-    answer(&run, &run.ref, 1, 5, &ref);
+    run.prompts = batch_new(n, (uint64_t)n * MAX_PROMPT, 1);
+    run.eval = batch_new(n, (uint64_t)n * T, 1);
+    Batch *y = &run.eval, ref = batch_new(n, (uint64_t)n * T, 1);
+    sample_evaluation(&run, EVAL_STREAM);
+    sample_responses(&run, &run.ref, 1, EVAL_REF_STREAM, &ref);
     double *x = alloc(n, sizeof *x, "scores");
     Output log = csv_open(o->log, "quantity,mean,standard_error,n\n");
     printf("%d prompts: mean +- standard error\n", n);
@@ -154,8 +198,11 @@ static void command_eval(const Options *o) {
         for (int r = 0; r < n; r++) { x[r] = measure(&run, y, r, k); }
         if (k != PROXY || o->rm) { print_mean(&log, names[k], x, n); }
     }
+    for (int r = 0; r < n; r++) { x[r] = y->reward[r]; }  // the reward model's, if there is one
     gold_rewards(&run.world, y);
     gold_rewards(&run.world, &ref);
+    double r_gold = o->rm ? correlation(x, y->reward, n) : NAN;
+    if (r_gold >= -1) { printf("%-24s %9.4f\n", "proxy and gold correlate", r_gold); }
     for (int r = 0; r < n; r++) {
         double gap = y->reward[r] - ref.reward[r];
         x[r] = gap > 0 ? 1 : gap < 0 ? 0 : 0.5;
@@ -169,8 +216,31 @@ static void command_eval(const Options *o) {
     output_close(&log);
 }
 
-// What a file holds, told by its first bytes.
-static void command_info(const Options *o) {
+// Where a policy puts its mass: the share of each token in its responses (bandit), or of each
+// response length (stories), over o->n responses to validation prompts. Prints a CSV.
+static void command_hist(Options *o) {
+    const Task *task = &TASKS[find("task", o->task, TASKS, N_TASKS, sizeof *TASKS)];
+    check_runs(o, task->is_bandit ? "bandit samples" : "stories samples");
+    Run run = {.o = o, .policy = policy_load(o->model)};
+    run.world = world_new(task, o, &run.policy);
+    int n = o->n, T = run.world.T, n_bins = task->is_bandit ? BANDIT_TOKENS : T;
+    run.sampler = sampler_new(run.policy.c, n, T);
+    run.prompts = batch_new(n, (uint64_t)n * MAX_PROMPT, 1);
+    run.eval = batch_new(n, (uint64_t)n * T, 1);
+    sample_groups(&run, &run.policy, &run.world.val, n, 1, EVAL_STREAM, &run.eval);
+    double *count = alloc(n_bins + 1, sizeof *count, "the histogram"), total = 0;
+    for (int r = 0; r < n; r++) {
+        int start = run.eval.start[r], length = run.eval.row[r + 1] - start;
+        if (!task->is_bandit) { count[length]++; }
+        for (int i = 0; i < length && task->is_bandit; i++) { count[run.eval.token[start + i]]++; }
+        total += task->is_bandit ? length : 1;
+    }
+    printf("bin,share\n");
+    for (int i = !task->is_bandit; i < n_bins; i++) { printf("%d,%.6g\n", i, count[i] / total); }
+}
+
+// Says what a file holds, by its first bytes.
+static void command_info(Options *o) {
     if (!o->file) { stop(2, "a file is needed; see " PROGRAM " help"); }
     Input in = input_open(o->file);
     int32_t magic;
@@ -178,19 +248,20 @@ static void command_info(const Options *o) {
     if (magic == MODEL_MAGIC) {
         GPT g = gpt_load(o->file);
         printf("%s: GPT-2 with %d layers, %d heads, %d channels; vocabulary %d, context %d; "
-               "%zu parameters%s\n", o->file, g.c.L, g.c.NH, g.c.C, g.c.V, g.c.maxT, g.n_params,
-               g.head ? ", with a scalar head" : "");
+               "%zu parameters%s\n", o->file, g.c.L, g.c.NH, g.c.C, g.c.V, g.c.maxT,
+               (size_t)g.n_params, g.has_head ? ", with a scalar head" : "");
     } else if (magic == TOKENIZER_MAGIC) {
         rewind(in.f);
         Tokenizer t = tokenizer_read(&in);
         printf("%s: tokenizer of %d tokens, end-of-text %d\n", o->file, t.V, t.eot);
         const char *names[] = {"training tokens", "validation tokens"};
         for (int i = 0; i < 2 && ftell(in.f) < (long)in.size; i++) {
-            Corpus c = corpus_read(&in, &t, names[i]);
-            printf("  %d %s in %d stories\n", c.doc[c.n_docs], names[i], c.n_docs);
+            Batch b = stories_read(&in, &t, names[i]);
+            printf("  %d %s in %d stories\n", b.n_tokens - b.n_rows, names[i], b.n_rows);
         }
-    } else if (memchr("{ \t\r\n", magic & 0xff, 5)) {
-        World w = {.T = 1 << 16, .t = tokenizer_load(o->data)};
+    } else if (!memcmp(&magic, "prom", 4) || !memcmp(&magic, "\xef\xbb\xbfp", 4)) {
+        World w = {.T = 1 << 16};
+        stories_load(o->data, &w.t, NULL, NULL);
         Batch b = pairs_read(&w, o->file);
         printf("%s: %d preference pairs, %.1f tokens a row\n", o->file, b.n_rows / 2,
                (double)b.n_tokens / b.n_rows);

@@ -218,7 +218,7 @@ static Run *run_find(const char *name, const char *ending) {
     snprintf(r->name, sizeof r->name, "%s", key);
     *runs_end = r;
     runs_end = &r->next;
-    if (strcmp(ending, ".eval.csv")) { r->due = steps ? &r->own : &longest[folder]; }
+    if (!strcmp(ending, ".csv")) { r->due = steps ? &r->own : &longest[folder]; }
     for (int i = 0; i < SEEDS; i++) {
         char path[512];
         snprintf(path, sizeof path, "%s/%s/%s_s%d%s", out_dir, FOLDERS[folder], name,
@@ -1107,26 +1107,35 @@ static void claim_8(void) {
               "distributions when the first of the two arrives. See which lags, and where.");
 }
 
+// The shares of tokens under a policy of seed 1, which `measure hist` has written; NULL if they are
+// not there, or not whole.
+static Table *shares(const char *run) {
+    Table *t = run_find(run, ".hist.csv")->seed[0];
+    return t && !t->cut && !*t->fault ? t : NULL;
+}
+
 // Where the mass went: the share of each token under the policies of seed 1, the reward behind.
 static void histograms(void) {
     const char *names[] = {"off_bon", "off_dpo", "on_dpo"};
     const char *titles[] = {"bon, offline", "dpo, offline", "dpo, on-policy"};
+    const Table *reference = shares("ref");
     figures = html;
     fputs("<section><h2>Where did the mass go?</h2>\n", html);
-    for (int k = 0; k < 6; k++) {
-        const char *run = text("%s_%s", names[k % 3], TASKS[k / 3]);
-        const Table *t = run_table(run_find(run, ".hist.csv"), 0);
+    for (int k = 0; k < 6 && reference; k++) {
+        const Table *t = shares(text("%s_%s", names[k % 3], TASKS[k / 3]));
         if (!t) { continue; }
         double most = 0;
-        for (int c = 1; c < t->columns; c++) { most = fmax(most, number_at(t, t->rows - 1, c)); }
+        for (int r = 0; r < t->rows; r++) { most = fmax(most, cell(t, r, "share")); }
         Line *peak = line_new("reward's shape", LIGHT, '#');
         Line *before = line_new("the reference", GREY, ':');
         Line *after = line_new("the policy", BLUE, '-');
-        for (int c = 1; c < t->columns; c++) {
-            double far = (c - 1 - (k < 3 ? 70 : 20)) / 10.0;
-            point(peak, c - 1, most * exp(-far * far), NAN);
-            point(before, c - 1, number_at(t, 0, c), NAN);
-            point(after, c - 1, number_at(t, t->rows - 1, c), NAN);
+        for (int r = 0; r < t->rows; r++) {
+            double token = cell(t, r, "bin"), far = (token - (k < 3 ? 70 : 20)) / 10;
+            point(peak, token, most * exp(-far * far), NAN);
+            point(after, token, cell(t, r, "share"), NAN);
+        }
+        for (int r = 0; r < reference->rows; r++) {
+            point(before, cell(reference, r, "bin"), cell(reference, r, "share"), NAN);
         }
         plot(text("%s, R%d", titles[k % 3], k / 3 + 1), "token", "share of tokens", 0);
     }

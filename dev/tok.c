@@ -22,6 +22,7 @@ to encode it, document by document.
 */
 #define TESTING  // pref.c without its main
 #define PROGRAM "tok"
+#pragma GCC diagnostic ignored "-Wunused-function"  // most of pref.c
 #include "../pref.c"
 
 #define END_OF_TEXT "<|endoftext|>"
@@ -390,8 +391,8 @@ static void write_tokenizer(FILE *f, const Tokenizer *t) {
 }
 
 // count_document adds to the summary a document of n tokens, for training (part 0) or validation.
-static void count_document(Summary *s, const Tokenizer *t, const uint16_t *token, int n, int part) {
-    int prompt = prompt_length(t, token, n);
+static void count_document(Summary *s, const Tokenizer *t, const int *id, int n, int part) {
+    int prompt = prompt_length(t, id, n);
     s->documents[part]++;
     s->tokens[part] += n;
     s->longest = n > s->longest ? n : s->longest;
@@ -417,7 +418,7 @@ static Summary *encode_text(FILE *const file[2], const Tokenizer *t, const Text 
         id[n++] = t->eot;
         for (int i = 0; i < n; i++) { token[i] = (uint16_t)id[i]; }
         fwrite(token, sizeof *token, (size_t)n, file[part]);
-        count_document(s, t, token, n, part);
+        count_document(s, t, id, n, part);
     }
     fclose(in.in.f);
     if (in.bytes != all->bytes || in.documents != all->documents) {
@@ -584,7 +585,7 @@ int main(int argc, char **argv) {
     text_survey(&all, text);
     Counts piece = sample_pieces(&all, text);
     Tokenizer t = learn_tokens(&piece, V, path);
-    Output out = output_open(to);
+    Output out = output_open(to, 0);
     write_tokenizer(out.f, &t);
     Summary *s = write_tokens(&out, &t, &all, text);
     output_close(&out);

@@ -1,7 +1,7 @@
 /*
-Fuzzing of all that pref reads, with libFuzzer: run.sh builds and runs it. TARGET=NAME ./fuzz INPUT
-gives an input to a target once more. A target fails by what the sanitizers see, by a promise that
-is broken (`must`), or by taking long.
+Fuzzes all that pref and measure read, with libFuzzer; jsonl.c does the same for dev/jsonl. run.sh
+builds and runs both. TARGET=NAME ./fuzz INPUT gives an input to a target once more. A target fails
+by what the sanitizers see, by a promise that is broken (`must`), or by taking long.
 */
 #include "harness.h"
 #include "../measure.c"  // pref.c, and the commands that only measure
@@ -59,8 +59,8 @@ static void fuzz_checkpoint(const char *data, size_t size) {
     for (size_t i = 0; i < g.n_params; i++) { must(isfinite(g.params[i]), "weights are finite"); }
     const char *file = disk[0].bytes;
     gpt_save(&g, "output");
-    must(n_written == disk[0].size && !memcmp(fuzz_written, file, 32)
-         && !memcmp(fuzz_written + 1024, file + 1024, n_written - 1024), "saved as it was loaded");
+    must(n_output == disk[0].size && !memcmp(fuzz_written, file, 32)
+         && !memcmp(fuzz_written + 1024, file + 1024, n_output - 1024), "saved as it was loaded");
     int T = min_int(g.c.maxT, 8), row[8];
     Acts a = acts_new(&rm, 1, T, 0);
     Batch b = batch_new(1, T, 1), start = batch_new(1, 1, 1), out = batch_new(2, 2 * T, 1);
@@ -78,58 +78,80 @@ static void fuzz_checkpoint(const char *data, size_t size) {
     }
 }
 
+// Each row is the start token, a story and its end-of-text, and the response begins after the first
+// sentence.
+static void check_rows(const Tokenizer *t, const Batch *b) {
+    for (int r = 0; r < b->n_rows; r++) {
+        const int *row = b->token + b->row[r], n = b->row[r + 1] - b->row[r];
+        for (int i = 0; i < n; i++) {
+            must((row[i] == t->eot) == (i == 0 || i == n - 1), "a row begins and ends with its end");
+        }
+        int length = check_prompt(t, row + 1, n - 1);
+        must(b->start[r] == b->row[r] + 1 + length, "a response follows its prompt");
+    }
+}
+
 static void fuzz_stories(const char *data, size_t size) {
     Tokenizer t;
-    Corpus c[2];
+    Batch train, val;
     file_expand(data, size);
-    stories_load("input", &t, &c[0], &c[1]);
-    for (int d = 0; d < c[0].n_docs; d++) {
-        check_prompt(&t, c[0].token + c[0].doc[d], c[0].doc[d + 1] - c[0].doc[d]);
-    }
+    stories_load("input", &t, &train, &val);
+    check_rows(&t, &train);
+    check_rows(&t, &val);
     Options o = {.data = "input", .model = "model"};
     World w = world_new(&TASKS[3], &o, &(GPT){.c = {48, t.V, 1, 1, 1, t.V}});
     Batch b = batch_new(1, w.T, 1);
-    for (int d = 0, n; d < w.val.n_docs; d++) {
+    for (int r = 0, n; r < w.val.n_rows; r++) {
         batch_clear(&b);
-        batch_add_story(&b, &w.val, d, w.T, 1);
-        must(truth(&w, &b, 0) >= 0 && truth(&w, &b, 0) <= 1, "rewards are between 0 and 1");
+        batch_copy_group(&b, &w.val, r, w.T);
+        double reward = gold_reward(&w, &b, 0);
+        must(reward >= 0 && reward <= 1, "rewards are between 0 and 1");
         char *text = tokens_text(&w.t, b.token, b.n_tokens);
         round_trip(&w.t, text, (int)strlen(text), &n);
         free(text);
     }
 }
 
-// Pairs that are read are the same when they are written and read again.
+// The three texts of pair i.
+static void pair_texts(const Tokenizer *t, const Batch *b, int i, char *text[3]) {
+    int row = 2 * i;
+    const int from[] = {b->row[row], b->start[row], b->start[row + 1]};
+    const int to[] = {b->start[row], b->row[row + 1], b->row[row + 2]};
+    for (int k = 0; k < 3; k++) { text[k] = tokens_text(t, b->token + from[k], to[k] - from[k]); }
+}
+
+// The pairs of a file are what its text says, and a file is refused if its text says nothing. Pairs
+// that are written and read again are the same.
 static void fuzz_pairs(const char *data, size_t size) {
     World w = {.T = size % 2 ? 24 : 1 << 16, .t = letters};
+    PairsFile *want = pairs_of_text(&w.t, w.T, data, size);
     disk_set(0, "input", data, size);
+    all_valid |= want->valid == VALID;
     Batch b = pairs_read(&w, "input");
+    must(want->valid != INVALID, "what is invalid is refused");
+    must(want->valid != VALID || b.n_rows == 2 * want->n, "every line is a pair");
     FILE *f = fopen("output", "w");
-    for (int r = 0; r < b.n_rows; r += 2) {
-        int from[] = {b.row[r], b.start[r], b.start[r + 1]};
-        int to[] = {b.start[r], b.row[r + 1], b.row[r + 2]};
-        fputc('{', f);
+    fputs("prompt\tchosen\trejected\n", f);
+    for (int i = 0; i < b.n_rows / 2; i++) {
+        char *text[3];
+        pair_texts(&w.t, &b, i, text);
         for (int k = 0; k < 3; k++) {
-            char *text = tokens_text(&w.t, b.token + from[k], to[k] - from[k]);
-            must(utf8_by_table((unsigned char *)text), "what is read is UTF-8");
-            json_write(f, (const char *[]){"prompt", "chosen", "rejected"}[k], text);
-            free(text);
+            must(want->valid != VALID || !strcmp(text[k], want->field[3 * i + k]),
+                 "a field is read as it is written");
+            write_field(f, text[k], k < 2 ? '\t' : '\n');
+            free(text[k]);
         }
-        fprintf(f, "\"score_chosen\": %.17g}\n", isfinite(b.score[r]) ? b.score[r] : 0);
+        must(b.reward[2 * i] == 1 && b.reward[2 * i + 1] == 0, "the first row has won");
     }
     must(!ferror(f) && ftell(f) < (long)sizeof fuzz_written, "the harness has room for all pairs");
     fclose(f);
-    disk_set(1, "again", fuzz_written, n_written);
+    disk_set(1, "again", fuzz_written, n_output);
     all_valid = 1;
     Batch again = pairs_read(&w, "again");
     must(again.n_rows == b.n_rows && again.n_tokens == b.n_tokens
          && !memcmp(again.token, b.token, b.n_tokens * sizeof(int))
          && !memcmp(again.row, b.row, (b.n_rows + 1) * sizeof(int))
          && !memcmp(again.start, b.start, b.n_rows * sizeof(int)), "pairs survive a round trip");
-    for (int r = 0; r < b.n_rows; r += 2) {
-        must(b.reward[r] == 1 && b.reward[r + 1] == 0, "the first row has won");
-        must(!isfinite(b.score[r]) || again.score[r] == b.score[r], "scores survive a round trip");
-    }
 }
 
 // The input begins with a few tokens (their number; length and bytes of each); then comes a text.
@@ -142,10 +164,10 @@ static void fuzz_text(const char *data, size_t size) {
     for (size_t i = 0; i < at - 1; i += 1 + tokens[i]) { tokens[i] %= 32; }
     Tokenizer t = byte_tokenizer(256, n_tokens, tokens, at - 1);
     int n = (int)(size - at), *id = round_trip(&t, data + at, n, &count);
-    uint16_t *token = alloc((size_t)count + 1, sizeof *token, "ids");
-    for (int i = 0; i < count; i++) { token[i] = (uint16_t)id[i]; }
-    token[count] = (uint16_t)t.eot;
-    check_prompt(&t, token, count + 1);
+    int *story = alloc((size_t)count + 1, sizeof(int), "a story");  // to its exact end
+    memcpy(story, id, count * sizeof(int));
+    story[count] = t.eot;
+    check_prompt(&t, story, count + 1);
     char *s = memcpy(alloc((size_t)n + 1, 1, "a text"), data + at, n);
     must(utf8_valid(s) == utf8_by_table((unsigned char *)s), "utf8_valid is RFC 3629's");
     encode_row(&t, s, size % 2 ? 16 : INT_MAX, &n_row);
@@ -162,26 +184,34 @@ static void fuzz_options(const char *data, size_t size) {
         n = strnlen(data + at, size - at);
         argv[argc++] = memcpy(alloc(n + 1, 1, "a word"), data + at, n);
     }
-    int c = find("command", argv[1], COMMANDS, N_COMMANDS, sizeof *COMMANDS);
-    const char *name = COMMANDS[c].name;
-    must(!strcmp(argv[1], name), "what is found is what was looked for");
-    Options o = options_parse(name, argc > 2 ? argc - 2 : 0, argv + 2);
-    for (const struct Option *p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
-        if (!has_any(p->commands, name) || p->kind == 's') { continue; }
-        const char *at = (const char *)&o + p->at;
-        double x = p->kind == 'i' ? *(const int *)at : *(const double *)at;
-        must((x >= p->least && x <= p->most) || (!p->standard && x == 0), "values are in limits");
+    const struct Command *c = find_command(argv[1]);
+    must(!strcasecmp(argv[1], c->name), "what is found is what was looked for");
+    const char *last = argv[argc > 1 ? argc - 1 : 1];
+    Options o = c->defaults;
+    if (!strcmp(last, "-h") || !strcmp(last, "--help")) {
+        run_command(argc, argv);
+        return;
     }
-    check_files(&o);
-    if (!strcmp(name, "bench") || !strcmp(name, "sft")) { shape(&o, 2); }
-    if (!strcmp(name, "tune") && !o.model) {
-        int m = find("method", o.method, METHODS, N_METHODS, sizeof *METHODS);
-        int bandit = TASKS[find("task", o.task, TASKS, N_TASKS, sizeof *TASKS)].kind == BANDIT;
-        settle(&o, &METHODS[m], bandit, find("baseline", o.baseline, BASELINES, 4, sizeof(char *)));
+    options_parse(&o, c->name, argc > 2 ? argc - 2 : 0, argv + 2);
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const struct Option *p = &OPTIONS[i];
+        if (!(o.given >> i & 1)) { continue; }
+        must(lists(p->commands, c->name), "a command has only its own options");
+        const char *at = (const char *)&o + p->at;
+        double x = p->type == 'i' ? *(const int *)at : p->type == 'd' ? *(const double *)at : p->min;
+        must(x >= p->min && x <= p->max, "values are in limits");
+    }
+    int tune = !strcmp(c->name, "tune"), sft = !strcmp(c->name, "sft");
+    if (tune && o.method && o.task && !o.model) {
+        const Method *m = &METHODS[find("method", o.method, METHODS, N_METHODS, sizeof *METHODS)];
+        int baseline = find("baseline", o.baseline, BASELINES, 4, sizeof *BASELINES);
+        resolve_defaults(&o, m, find_task(o.task), baseline);
         must(o.steps >= 1 && o.batch >= 1 && o.n >= 1 && o.collect % o.batch == 0 && o.lr > 0
              && o.eval_every >= 1 && o.reuse >= 1, "tune's settings are complete");
-    } else if (strcmp(name, "bench") && strcmp(name, "kl") && (strcmp(name, "sft") || !o.task)) {
-        COMMANDS[c].run(&o);
+    } else if (!strcmp(c->name, "bench")) {
+        shape(&o, 2);
+    } else if (!sft || !o.task) {
+        run_command(argc, argv);
     }
 }
 
@@ -201,39 +231,16 @@ static void fuzz_info(const char *data, size_t size) {
 
 // --- libFuzzer's side ----------------------------------------------------------------------------
 
-static void (*target)(const char *data, size_t size);
-static int only_valid;  // for run.sh to make sure that what it starts from is
+static const Target TARGETS[] = {
+    {"checkpoint", fuzz_checkpoint}, {"stories", fuzz_stories}, {"pairs", fuzz_pairs},
+    {"text", fuzz_text}, {"options", fuzz_options}, {"ids", fuzz_ids}, {"info", fuzz_info}, {0}};
 
-const char *__asan_default_options(void) {  // we look for leaks; what else is off takes time
-    return "detect_leaks=0:quarantine_size_mb=4:max_malloc_fill_size=0";
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv) {
-    static const struct { const char *name; void (*run)(const char *data, size_t size); } all[] = {
-        {"checkpoint", fuzz_checkpoint}, {"stories", fuzz_stories}, {"pairs", fuzz_pairs},
-        {"text", fuzz_text}, {"options", fuzz_options}, {"ids", fuzz_ids}, {"info", fuzz_info},
-    };
-    const char *name = getenv("TARGET");
-    for (size_t i = 0; name && i < sizeof all / sizeof *all; i++) {
-        if (!strcmp(name, all[i].name)) { target = all[i].run; }
-    }
-    must(target && *argc > 0 && **argv, "the environment's TARGET names a target");
-    only_valid = getenv("VALID") != NULL;
-    silence = freopen("/dev/null", "w", stdin);
+static void prepare(void) {
     letters = byte_tokenizer('Z', 2, "\2he\3 an", 7);
     GPT g = gpt_new(MODEL, 0, 0);
     gpt_init(&g, 1);
     gpt_save(&g, "model");
-    disk_set(1, "model", memcpy(malloc(n_written), fuzz_written, n_written), n_written);
-    n_kept = n_live;
-    return 0;
+    disk_set(1, "model", memcpy(malloc(n_output), fuzz_written, n_output), n_output);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    exit_status = 0;
-    all_valid = only_valid;
-    if (setjmp(next_input) == 0) { target((const char *)data, size); }
-    memset(temporary, 0, sizeof temporary);
-    must(!sweep() || exit_status, "without an error, memory and files are given back");
-    return 0;
-}
+#include "driver.h"

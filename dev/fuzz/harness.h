@@ -1,5 +1,5 @@
 /*
-What lets pref.c run millions of times within one process, without editing it. pref reads files by
+What lets pref.c and dev/jsonl.c run millions of times within one process, without editing it. pref reads files by
 their names, never frees what alloc gave, and ends the program on an error. Here files lie in memory
 (nothing on the disk is read or written), all that was asked for is recorded and freed after each
 input, and the end of the program is a jump back. The macros at the end put this in place: pref.c is
@@ -23,6 +23,12 @@ included after them, and all of the system's headers before.
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+// What an input is given to.
+typedef struct {
+    const char *name;
+    void (*run)(const char *data, size_t size);
+} Target;
 
 // If what must hold does not, libFuzzer reports the abort and keeps the input.
 static void must(int ok, const char *what) {
@@ -95,7 +101,7 @@ static ssize_t fuzz_getline(char **text, size_t *room, FILE *f) {
 
 static struct { const char *path; const void *bytes; size_t size; } disk[3];  // those that exist
 static char fuzz_written[1 << 18];  // what was written last: all files are written here
-static size_t n_written;
+static size_t n_output;
 static FILE *silence;       // in place of stdout and stderr
 static char **stream_text;  // where the last open_memstream leaves its text
 
@@ -137,7 +143,7 @@ static FILE *fuzz_memstream(char **text, size_t *size) {
 
 static int fuzz_fclose(FILE *f) {
     forget(f);
-    n_written = (size_t)ftell(f);
+    n_output = (size_t)ftell(f);
     int failed = fclose(f);
     if (stream_text) { keep(*stream_text, HEAP); }
     stream_text = NULL;
@@ -145,6 +151,9 @@ static int fuzz_fclose(FILE *f) {
 }
 
 static int fuzz_ignore(const char *path) { return path == NULL; }
+
+// Signals are libFuzzer's.
+static int fuzz_sigaction(const void *action, const void *old) { return action && old ? -1 : 0; }
 
 // --- the end of the program ----------------------------------------------------------------------
 
@@ -175,6 +184,7 @@ static _Noreturn void fuzz_exit(int status) {
 #define remove(path) fuzz_ignore(path)
 #define unlink(path) fuzz_ignore(path)
 #define isatty(fd) 0
+#define sigaction(number, action, old) fuzz_sigaction(action, old)
 #define printf(...) fprintf(silence, __VA_ARGS__)
 #define putchar(c) fputc(c, silence)
 #undef stdout

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fuzzes all that pref reads: builds fuzz.c with clang's libFuzzer and sanitizers, and runs it.
+# Fuzzes all that pref, measure and dev/jsonl read: builds fuzz.c and jsonl.c with clang's libFuzzer
+# and sanitizers, and runs them.
 #
 #   dev/fuzz/run.sh [SECONDS] [TARGET...]      60 seconds in all, on all cores, for all targets
 #
@@ -10,7 +11,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 begin=$(date +%s)
-targets="checkpoint stories pairs text options ids info"
+targets="checkpoint stories pairs text options ids info json back"
 case ${1-} in
 -* | 0*) echo "usage: dev/fuzz/run.sh [SECONDS] [TARGET...]" >&2; exit 2 ;;
 [1-9]*) seconds=$1; shift ;;
@@ -32,13 +33,16 @@ trap 'kill $workers 2>/dev/null; wait; rm -rf "$dir"; exit 1' INT TERM HUP
 # --- build ---------------------------------------------------------------------------------------
 
 # Tracing comparisons as well would take half of the time and, from valid inputs, find nothing more.
-if ! clang -std=c11 -O1 -g -Wno-unused-function -fno-sanitize-coverage=trace-cmp \
-    -fsanitize=fuzzer,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
-    ${CFLAGS-} "$here/fuzz.c" -o "$dir/fuzz" -lm; then
-    echo "run.sh: no fuzzer could be built" >&2
-    rm -rf "$dir"
-    exit 1
-fi
+for program in fuzz jsonl; do
+    if ! clang -std=c11 -O1 -g -Wno-unused-function -fno-sanitize-coverage=trace-cmp \
+        -fsanitize=fuzzer,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
+        ${CFLAGS-} "$here/$program.c" -o "$dir/$program" -lm; then
+        echo "run.sh: the fuzzer $program.c could not be built" >&2
+        rm -rf "$dir"
+        exit 1
+    fi
+done
+fuzzer() { case $1 in json | back) echo ./jsonl ;; *) echo ./fuzz ;; esac; }  # of a target
 
 # --- inputs to start from, and words that mutations should know -----------------------------------
 
@@ -67,9 +71,19 @@ checkpoint 6 3 2 1 2 5 174 >seeds/checkpoint/deep
 cp seeds/checkpoint/head seeds/stories/two seeds/info
 one='"prompt": "a", "chosen": " b.", "rejected": "c"'
 two='"prompt":"\u00e9\ud83d\ude00","chosen":"\n\"\\\u0001","rejected":"he"'
-printf '{%s}\n' "$one" >seeds/pairs/one
+printf '{%s}\n' "$one" >seeds/json/one
 printf '{"x":[1,{"y":"}"}],"score_chosen":-1.5e2,"score_rejected":1,%s}\n\n{%s}' "$two" "$one" \
-    >seeds/pairs/two
+    >seeds/json/two
+printf '%s\n' '{"chosen": [{"role": "user", "content": "Hi"}, {"content": "a"}],
+    "rejected": [{"role": "user", "content": "Hi"}, {"content": "b"}]}' | tr -d '\n' >seeds/json/turns
+printf '{"chosen": "It is. So.", "rejected": "It is. No.", "score_chosen": null}' >seeds/json/common
+{
+    printf '\357\273\277prompt\tchosen\trejected\nHe\t han.\t an \\\\n\\t\\r\\n\r\n'
+    printf '\303\251\t\360\237\230\200\t'
+} >seeds/pairs/three
+printf 'prompt\tchosen\trejected\tscore_chosen\tscore_rejected\na\tb\tc\t-1.5e2\t\n\t\td\t\t0\n' \
+    >seeds/pairs/five
+cp seeds/pairs/* seeds/back
 printf '\3\2he\3 an\2!"Then he said: "And 12 hens!"  \303\251\343\200\202' >seeds/text/one
 printf '0 1 2\n\n3 4 5 6 7 8 9 10\n 11\t0\r\n' >seeds/ids/one
 words() { printf '%s\0' "$@" >"seeds/options/$1-$#"; }
@@ -80,8 +94,12 @@ words sft -L 1 -H 1 -C 8 --log x -o y
 words eval -m x --ref x --task skew --count a,b
 words help tune
 words pairs -m "$(printf '%05000d' 1)/x" --task min -o y
-for target in checkpoint stories pairs text ids info; do
-    if ! TARGET=$target VALID=1 ./fuzz "seeds/$target"/* >log 2>&1; then
+words tune --method reinforce --task r2 --baseline loo --neg 0.5
+words tune --method ppo --task R1 --baseline value --gae 1
+words hist -m x --task r1 --len 3
+words score -m x --text a --seed 1
+for target in checkpoint stories pairs text ids info json back; do
+    if ! TARGET=$target VALID=1 $(fuzzer $target) "seeds/$target"/* >log 2>&1; then
         grep 'promise\|^Running' log | tail -n 2
         echo "run.sh: that input, in $dir, should be valid" >&2
         exit 1
@@ -90,24 +108,42 @@ done
 # the names in all tables
 {
     cat "$here/../../pref.c" "$here/../measure.c" |
-        sed -n 's/^ *{"\([a-z-][A-Za-z0-9-]*\)", .*/"\1\\x00"/p'
+        sed -n 's/^ *{\(\.name = \)\{0,1\}"\([a-z-][A-Za-z0-9-]*\)", .*/"\2\\x00"/p'
     printf '"%s\\x00"\n' none loo value 1e9 0.5 -1
 } >options.dict
-cat >pairs.dict <<'END'
+cat >json.dict <<'END'
 "\"prompt\":\""
 "\"chosen\":\""
 "\"rejected\":\""
 "\"score_chosen\":"
 "\"score_rejected\":"
+"\"chosen\":[{\"content\":\""
+"\"rejected\":[{\"content\":\""
+"\"},{\"content\":\""
+"\"}]"
 "\",\""
 "\\ud83d\\ude00"
 "\\u00e9"
 "\"}\x0a{\""
 "[{"
 "}]"
+"null"
 "1e999"
-"<|e>"
 END
+cat >pairs.dict <<'END'
+"prompt\x09chosen\x09rejected"
+"\x09score_chosen\x09score_rejected"
+"\x0aa\x09b\x09c"
+"\\t"
+"\\n"
+"\\r"
+"\\\\"
+"\x0d\x0a"
+"\xef\xbb\xbf"
+"<|e>"
+"1e999"
+END
+cp pairs.dict back.dict
 printf '"%s"\n' '<|e>' '\xe3\x80\x82' '\xe2\x80\x9d' '\xe3\x80\x8d' >text.dict
 printf '"%s"\n' '\x00\x00\x80\x7f' '\x00\x00\xc0\xff' >checkpoint.dict  # inf, NaN
 
@@ -124,7 +160,7 @@ fuzz() {  # TARGET NAME: for `each` seconds
     [ "$1" != options ] || longest=6000  # for a path that is too long
     limits="-timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 -max_len=$longest"
     [ ! -f "$1.dict" ] || limits="$limits -dict=$1.dict"
-    TARGET=$1 ./fuzz $limits -max_total_time=$each -print_final_stats=1 \
+    TARGET=$1 $(fuzzer $1) $limits -max_total_time=$each -print_final_stats=1 \
         -artifact_prefix="$dir/found/$1-" "$corpus/$1" "seeds/$1" >"$2.log" 2>&1 &
     wait $! || : >"$2.failed"
 }
@@ -158,7 +194,7 @@ for name in $(for target; do seq -f "$target.%g" "$copies"; done); do
     if [ -f "$name.failed" ] || [ "$runs" = 0 ]; then
         failed=$((failed + 1))
         sed -n '/ERROR:\|runtime error\|broken promise/,$p' "$log" | grep -v '^stat::' | head -n 40
-        echo "FAILED: TARGET=${name%.*} $dir/fuzz $(sed -n 's/.*written to //p' "$log")"
+        echo "FAILED: TARGET=${name%.*} $dir/$(fuzzer "${name%.*}") $(sed -n 's/.*written to //p' "$log")"
     fi
 done
 if [ "$failed" != 0 ]; then

@@ -1,7 +1,7 @@
 #!/bin/sh
-# What `make test` runs once everything is built. All tests run, whatever fails first; two of the
-# shell tests run beside those of test_pref.c. The third tests Ctrl-C, which a process that runs
-# beside a shell script ignores. FAIL_FAST=1 stops at the first failure.
+# What `make test` runs once everything is built. All tests run, whatever fails first; four of the
+# shell tests run beside those of test_pref.c. The fifth, run.sh, tests Ctrl-C, which a process that
+# runs beside a shell script ignores. FAIL_FAST=1 stops at the first failure.
 cd "$(dirname "$0")/../.." || exit 1
 said=$(mktemp) || exit 1
 beside=''
@@ -10,7 +10,7 @@ trap '[ -z "$beside" ] || kill "$beside"; exit 130' INT TERM HUP
 failed=''
 shell_tests() {
     trap 'exit 130' INT TERM HUP
-    for test in tok report; do sh "dev/tests/$test.sh" || failed=yes; done
+    for test in tok jsonl report extend; do sh "dev/tests/$test.sh" || failed=yes; done
     [ -z "$failed" ]
 }
 [ -n "${FAIL_FAST-}" ] || { shell_tests > "$said" 2>&1 & beside=$!; }

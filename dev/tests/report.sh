@@ -183,12 +183,17 @@ page=$core/report.html
 same "plots on the page" "$(grep -c '</svg>' "$page")" 11
 same "signs on the page" "$(grep -c 'queries of on,neg1 = 6000 &lt;= 0.9 x 8000' "$page")" 2
 echo 'imitating these samples perfectly would earn much' > "$core/bandit/off_rwr_r1_s1.txt"
-for last in 200 100; do  # where the mass went is drawn where it is known at the end
-    printf 'step,0,1\n0,0.5,0.5\n%d,0,1\n' $last > "$core/bandit/off_dpo_r1_s1.hist.csv"
-    run "$core"
-    prints 'rwr   0.880            0.400            0.600            1      no figure'
-    same "with a histogram" "$(grep -c '</svg>' "$page")" $((11 + last / 200))
-done
+# where the mass went is drawn once it is known, of the policy and of the reference
+printf 'bin,share\n0,0.5\n1,0.5\n' > "$core/bandit/off_dpo_r1_s1.hist.csv"
+run "$core"
+same "without the reference's histogram" "$(grep -c '</svg>' "$page")" 11
+printf 'bin,share\n0,0.25\n1,0.75' > "$core/bandit/ref_s1.hist.csv"
+run "$core"
+same "with a histogram that is cut" "$(grep -c '</svg>' "$page")" 11
+echo >> "$core/bandit/ref_s1.hist.csv"
+run "$core"
+prints 'rwr   0.880            0.400            0.600            1      no figure'
+same "with a histogram" "$(grep -c '</svg>' "$page")" 12
 
 # each criterion at both sides of its limit
 with "$core" 'C1  would hold (bon 0.051, rwr 0.600, dpo 0.100; each >= 0.05)' << 'END'

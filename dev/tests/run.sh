@@ -38,7 +38,7 @@ case $command in report*) cat report_says; exit ;; esac
 echo "$command" >> ran
 last=''
 while [ $# -gt 0 ]; do
-    case $1 in -o | --log | --hist) echo half > "$2"; last=$2 ;; esac
+    case $1 in -o | --log) echo half > "$2"; last=$2 ;; esac
     shift
 done
 if obeys slow; then
@@ -51,7 +51,7 @@ fi
 ! obeys full || { echo "cannot write: No space left on device" >&2; exit 1; }
 set -- $command
 while [ $# -gt 0 ]; do
-    case $1 in -o | --log | --hist) cat pref_writes > "$2" ;; esac
+    case $1 in -o | --log) cat pref_writes > "$2" ;; esac
     shift
 done
 ! obeys partial || rm "$last"
@@ -310,8 +310,16 @@ refused "pref.c and tinystories_tok.bin"
 cp first.c pref.c
 refused tinystories_tok.bin
 mv first.bin tinystories_tok.bin
-echo "int other;" >> dev/measure.c  # nothing in out/ was made with it
+cp dev/measure.c first_measure.c
+echo "int other;" >> dev/measure.c
+refused dev/measure.c
+mkdir histograms
+mv out/bandit/*.hist.csv histograms  # now nothing in out/ was made with it
 says 0 "a claim" sh ./run.sh kl
+mv first_measure.c dev/measure.c
+says 0 "a claim" sh ./run.sh kl
+mv histograms/* out/bandit
+rmdir histograms
 cp dev/kl.c first_kl.c
 echo "int other;" >> dev/kl.c
 refused dev/kl.c
