@@ -159,8 +159,8 @@ static void *alloc(uint64_t count, size_t size, const char *what) {
     total += (double)count * (double)size;
     int fits = total <= have && total < (double)SIZE_MAX / 2;
     void **block = fits ? calloc((size_t)count * size + skip, 1) : NULL;
-    stop_if(!block, 1, "%s: needs %.0f MB of memory; the machine has %.0f", what, total / 1e6,
-            have / 1e6);
+    stop_if(!block, 1,
+            "%s: needs %.0f MB of memory; the machine has %.0f", what, total / 1e6, have / 1e6);
     *block = previous;
     previous = block;
     return (char *)block + skip - (uintptr_t)block % 64;
@@ -1391,8 +1391,8 @@ static Batch stories_read(Input *in, const Tokenizer *t, const char *what) {
     stop_if(ftell(in->f) == (long)in->size, 1,
             "%s: holds no %s; make data TEXT=... makes a file with them", path, what);
     input_read(in, h, 1, sizeof h);
-    stop_if(h[0] != TOKENS_MAGIC || h[1] != 1, 1, "%s: no block of %s where one should start",
-            path, what);
+    stop_if(h[0] != TOKENS_MAGIC || h[1] != 1, 1,
+            "%s: no block of %s where one should start", path, what);
     int n = h[2], n_stories = 0;
     stop_if(n < 1 || (size_t)n > in->size / sizeof(uint16_t), 1,
             "%s: promises %d %s; the file has %zu bytes", path, n, what, in->size);
@@ -1604,12 +1604,10 @@ enum { N_TASKS = sizeof TASKS / sizeof *TASKS };
 
 // Error: the model was trained with another tokenizer. A file that does not say is believed.
 static void check_tokenizer(const char *path, const GPT *g, const char *data, const Tokenizer *t) {
-    if (g->c.V != t->V) {
-        stop(1, "%s has a vocabulary of %d, the tokenizer of %s of %d", path, g->c.V, data, t->V);
-    }
-    if (g->tokenizer && g->tokenizer != t->print) {
-        stop(1, "%s was trained with another tokenizer than that of %s", path, data);
-    }
+    stop_if(g->c.V != t->V, 1,
+            "%s has a vocabulary of %d, the tokenizer of %s of %d", path, g->c.V, data, t->V);
+    stop_if(g->tokenizer && g->tokenizer != t->print, 1,
+            "%s was trained with another tokenizer than that of %s", path, data);
     if (!g->tokenizer) { note("%s does not say which tokenizer it needs; taking %s", path, data); }
 }
 
@@ -1633,16 +1631,15 @@ static int commonest_length(const World *w) {
 static World world_new(const Task *task, const Options *o, const GPT *g) {
     Config c = g->c;
     World w = {.task = task, .T = c.maxT, .longest = c.maxT - MAX_PROMPT};
-    if (task->is_bandit && (c.V != BANDIT_TOKENS || c.maxT != o->len + 1)) {
-        stop(1, "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d", o->model,
-             c.V, c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
-    }
+    stop_if(task->is_bandit && (c.V != BANDIT_TOKENS || c.maxT != o->len + 1), 1,
+            "%s: vocabulary %d, context %d; the bandit's with --len %d are %d and %d",
+            o->model, c.V, c.maxT, o->len, BANDIT_TOKENS, o->len + 1);
     if (task->is_bandit) { return w; }
-    if (w.longest < 2) { stop(1, "a context of %d tokens has no room for stories", w.T); }
+    stop_if(w.longest < 2, 1, "a context of %d tokens has no room for stories", w.T);
     stories_load(o->data, &w.t, &w.train, &w.val);
     check_tokenizer(o->model, g, o->data, &w.t);
     w.mode = commonest_length(&w);
-    if (!w.mode) { stop(1, "%s: no response fits in %d tokens", o->data, w.longest); }
+    stop_if(!w.mode, 1, "%s: no response fits in %d tokens", o->data, w.longest);
     return w;
 }
 
@@ -1656,7 +1653,7 @@ static void batch_add_prompt(Batch *b, const World *w, const Batch *stories, Rng
     do {
         story = rng_below(r, stories->n_rows);
         n = stories->start[story] - stories->row[story];
-        if (tries++ > 100000) { stop(1, "no first sentence fits in %d tokens", MAX_PROMPT - 1); }
+        stop_if(tries++ > 100000, 1, "no first sentence fits in %d tokens", MAX_PROMPT - 1);
     } while (n > MAX_PROMPT);
     batch_add(b, stories->token + stories->row[story], n, n);
 }
@@ -1749,7 +1746,7 @@ static int split_fields(char *line, char *field[3]) {
 static int batch_add_text(Batch *b, const World *w, const char *prompt, const char *response) {
     size_t room = strlen(prompt) + strlen(response) + 2;
     int *row = malloc(room * sizeof(int));
-    if (!row) { stop(1, "no memory for a row of %zu tokens", room); }
+    stop_if(!row, 1, "no memory for a row of %zu tokens", room);
     row[0] = w->t.eot;
     int start = 1 + encode(&w->t, prompt, (int)strlen(prompt), row + 1);
     int n = start + encode(&w->t, response, (int)strlen(response), row + start);
@@ -2171,9 +2168,8 @@ static void gradient_step(Trainer *t, double lr) {
     gpt_backward(t->model, &t->acts, b, t->uses_logp ? b->dlogp : NULL,
                  t->uses_value ? b->dvalue : NULL);
     double norm = adam(t->model, lr, t->max_norm, ++t->steps);
-    if (!isfinite(loss) || !isfinite(norm)) {
-        stop(1, "%s: the loss is not finite at step %d; try a smaller --lr", t->name, t->steps);
-    }
+    stop_if(!isfinite(loss) || !isfinite(norm), 1,
+            "%s: the loss is not finite at step %d; try a smaller --lr", t->name, t->steps);
     if (t->steps == 1) { t->first_loss = loss; }
     t->sum.loss += loss;
     t->sum.grad_norm += norm;
@@ -2634,18 +2630,15 @@ static int find(const char *what, const char *word, const void *table, size_t n,
     stop(2, "unknown %s '%s'; there are %s", what, word, names);
 }
 
-static void usage_error_if(int wrong, const char *why) { if (wrong) { stop(2, "%s", why); } }
-
 // Sets option p from text. Usage error: the value is missing, no number, or out of range.
 static void option_set(Options *o, const Option *p, const char *text) {
     char *field = (char *)o + p->at, *end = NULL;
-    if (!text) { stop(2, "%s: expected a value (%s) after it", p->name, p->value); }
+    stop_if(!text, 2, "%s: expected a value (%s) after it", p->name, p->value);
     errno = 0;
     double x = p->type == 'i' ? (double)strtoll(text, &end, 10) : strtod(text, &end);
-    if (p->type != 's' && (end == text || *end || errno || !(x >= p->min && x <= p->max))) {
-        stop(2, "%s %s: expected %s from %g to %g", p->name, text,
-             p->type == 'i' ? "a whole number" : "a number", p->min, p->max);
-    }
+    stop_if(p->type != 's' && (end == text || *end || errno || !(x >= p->min && x <= p->max)), 2,
+            "%s %s: expected %s from %g to %g",
+            p->name, text, p->type == 'i' ? "a whole number" : "a number", p->min, p->max);
     if (p->type == 's') { *(const char **)field = text; }
     if (p->type == 'i') { *(int *)field = (int)x; }
     if (p->type == 'd') { *(double *)field = x; }
@@ -2662,7 +2655,7 @@ static void options_parse(Options *o, const char *command, int argc, char **argv
     }
     for (int a = 0; a < argc; a++) {
         if (argv[a][0] == '-' && argv[a][1]) {
-            if (!n) { stop(2, "%s takes no options, but was given %s", command, argv[a]); }
+            stop_if(!n, 2, "%s takes no options, but was given %s", command, argv[a]);
             int i = find("option", argv[a], own, N_OPTIONS, sizeof *own);
             option_set(o, &OPTIONS[i], ++a < argc ? argv[a] : NULL);
         } else if (!o->file && lists("help info", command)) {
@@ -2676,9 +2669,8 @@ static void options_parse(Options *o, const char *command, int argc, char **argv
 // Usage error: an option was given that a run, described by some words, does not read.
 static void check_runs(const Options *o, const char *run) {
     for (const Option *p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
-        if (o->given >> (p - OPTIONS) & 1 && *p->runs && !lists(p->runs, run)) {
-            stop(2, "%s: for %s; this run is %s", p->name, p->runs, run);
-        }
+        stop_if(o->given >> (p - OPTIONS) & 1 && *p->runs && !lists(p->runs, run), 2,
+                "%s: for %s; this run is %s", p->name, p->runs, run);
     }
 }
 
@@ -2694,12 +2686,11 @@ static void print_rows(const Tokenizer *t, const Batch *b) {
 // Returns a row, the start token and a text, and the number n of its tokens.
 static int *encode_row(const Tokenizer *t, const char *text, int max, int *n) {
     int *id = alloc(strlen(text) + 1, sizeof(int), "the text");
-    if (has_marker(t, text)) { stop(1, "the text spells out the end-of-text token; leave it out"); }
+    stop_if(has_marker(t, text), 1, "the text spells out the end-of-text token; leave it out");
     id[0] = t->eot;
     *n = 1 + encode(t, text, (int)strlen(text), id + 1);
-    if (*n > max) {
-        stop(1, "the text: %d tokens, with the start token; the model has room for %d", *n, max);
-    }
+    stop_if(*n > max, 1,
+            "the text: %d tokens, with the start token; the model has room for %d", *n, max);
     return id;
 }
 
@@ -2731,18 +2722,17 @@ static void command_sample(Options *o) {
 
 // Returns the shape that -L, -H, -C and -T ask for.
 static Config shape(const Options *o, int V) {
-    if (o->C % o->NH) {
-        stop(2, "-C %d is not a multiple of -H %d: heads share the channels evenly", o->C, o->NH);
-    }
+    stop_if(o->C % o->NH, 2,
+            "-C %d is not a multiple of -H %d: heads share the channels evenly", o->C, o->NH);
     return (Config){o->T, V, o->L, o->NH, o->C, V};
 }
 
 // Trains a reference policy: the bandit's, or a model of stories.
 static void command_sft(Options *o) {
-    usage_error_if(o->task && strcasecmp(o->task, "bandit"), "--task: sft knows only 'bandit'");
+    stop_if(o->task && strcasecmp(o->task, "bandit"), 2, "--task: sft knows only 'bandit'");
     check_runs(o, o->task ? "bandit" : "stories");
-    usage_error_if(o->task && (o->steps || o->batch || o->lr > 0 || o->log),
-                   "--steps, --batch, --lr and --log: for sft on stories, not on the bandit");
+    stop_if(o->task && (o->steps || o->batch || o->lr > 0 || o->log), 2,
+            "--steps, --batch, --lr and --log: for sft on stories, not on the bandit");
     output_check(o->out);
     if (o->task) {
         GPT bandit = bandit_reference(o->len, o->seed);
@@ -2776,7 +2766,7 @@ static void command_sft(Options *o) {
 // Returns a run with the model of -m on the task of --task. Usage error: that is not of stories.
 static Run story_run(const Options *o) {
     const Task *task = &TASKS[find("task", o->task, TASKS, N_TASKS, sizeof *TASKS)];
-    if (task->is_bandit) { stop(2, "--task %s: expected a task of stories", o->task); }
+    stop_if(task->is_bandit, 2, "--task %s: expected a task of stories", o->task);
     Run run = {.o = o, .policy = policy_load(o->model)};
     run.world = world_new(task, o, &run.policy);
     return run;
@@ -2825,10 +2815,8 @@ static void command_pairs(Options *o) {
     fputs("prompt\tchosen\trejected\tscore_chosen\tscore_rejected\n", out.f);
     Rng r = rng_stream(o->seed, LABEL_STREAM, 0);
     for (int i = 0; n < o->n; i++) {
-        if (i >= 20 && n < i * PROMPTS / 100) {
-            stop(1, "%s: only %d of %d prompts gave a pair; the others' responses are cut, alike "
-                 "or not UTF-8", o->model, n, i * PROMPTS);
-        }
+        stop_if(i >= 20 && n < i * PROMPTS / 100, 1, "%s: only %d of %d prompts gave a pair; the "
+                "others' responses are cut, alike " "or not UTF-8", o->model, n, i * PROMPTS);
         sample_groups(&run, &run.policy, &w->train, PROMPTS, each, repeated(PAIRS_STREAM, i), &b);
         for (int first = 0; first < n_rows && n < o->n; first += each) {
             char *text[3];
@@ -2880,7 +2868,7 @@ static void command_rm(Options *o) {
     rm.role = REWARD_MODEL;
     Batch all = pairs_read(&w, o->pairs);
     int n_pairs = all.n_rows / 2, n_held = (n_pairs + 9) / 10;
-    if (n_pairs == 1) { stop(1, "%s: one pair is not enough", o->pairs); }
+    stop_if(n_pairs == 1, 1, "%s: one pair is not enough", o->pairs);
     Batch known = batch_new(all.n_rows, all.n_tokens, 2);
     Batch held = batch_new(all.n_rows, all.n_tokens, 2);
     Deck deck = deck_new(n_pairs, o->seed, HELD_OUT_STREAM);
@@ -2913,10 +2901,9 @@ static void load_reward_model(Run *run, int n_rows) {
     run->rm = gpt_load(path);
     check_tokenizer(path, &run->rm, run->o->data, &run->world.t);
     int has = run->rm.c.maxT, T = run->world.T;
-    if (has != T) { stop(1, "%s has a context of %d, %s one of %d", path, has, run->o->model, T); }
-    if (!run->rm.has_head || (run->rm.role && run->rm.role != REWARD_MODEL)) {
-        stop(1, "%s: not a reward model but a policy; pref rm trains one", path);
-    }
+    stop_if(has != T, 1, "%s has a context of %d, %s one of %d", path, has, run->o->model, T);
+    stop_if(!run->rm.has_head || (run->rm.role && run->rm.role != REWARD_MODEL), 1,
+            "%s: not a reward model but a policy; pref rm trains one", path);
     run->rm_acts = acts_new(&run->rm, n_rows, T, 0);
 }
 
@@ -2927,18 +2914,17 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
 #ifdef ON_POLICY
     fixed = 0;
     const char *build = "pref_onpolicy", *unfit = "no", *meant = "fixed data";
-    usage_error_if(o->pairs != NULL, "--pairs is fixed data: use ./pref, or --rm without --pairs");
+    stop_if(o->pairs != NULL, 2, "--pairs is fixed data: use ./pref, or --rm without --pairs");
 #else
     const char *build = "pref", *unfit = "yes", *meant = "fresh samples of the policy";
 #endif
     snprintf(run, sizeof run, "%s %s %s %s %s", m->name, bandit ? "bandit" : "stories",
              o->pairs ? "pairs" : "samples", build, BASELINES[baseline]);
     check_runs(o, run);
-    usage_error_if(baseline == VALUE_BASELINE && !m->loss_with_values,
-                   "--baseline value: for ppo");
-    usage_error_if(!bandit && !o->rm && !o->pairs, "stories need --rm FILE or --pairs FILE");
-    usage_error_if(!bandit && !o->model, "-m MODEL is needed; see pref help tune");
-    usage_error_if(o->steps && o->queries, "--steps and --queries exclude each other");
+    stop_if(baseline == VALUE_BASELINE && !m->loss_with_values, 2, "--baseline value: for ppo");
+    stop_if(!bandit && !o->rm && !o->pairs, 2, "stories need --rm FILE or --pairs FILE");
+    stop_if(!bandit && !o->model, 2, "-m MODEL is needed; see pref help tune");
+    stop_if(o->steps && o->queries, 2, "--steps and --queries exclude each other");
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
     o->n = o->n ? o->n : bandit ? 10 : o->pairs ? 2 : 8;
     o->reuse = o->reuse ? o->reuse : bandit ? 10 : 2;
@@ -2946,17 +2932,17 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     o->collect = o->collect ? o->collect : o->batch;
     if (o->queries) {
         double steps = floor((double)o->queries * o->reuse / ((double)o->batch * o->n));
-        if (steps < 1 || steps > 1e8) { stop(2, "--queries makes %.0f steps", steps); }
+        stop_if(steps < 1 || steps > 1e8, 2, "--queries makes %.0f steps", steps);
         o->steps = (int)steps;
     }
     o->steps = o->steps ? o->steps : bandit ? 1000 : 80;
-    usage_error_if(o->collect % o->batch, "--collect must be a multiple of --batch");
-    usage_error_if(o->n > 1024, "-n: at most 1024 responses to a prompt");
-    usage_error_if(m->needs_pairs && o->n < 2, "pairs need two responses: -n 2 at least");
+    stop_if(o->collect % o->batch, 2, "--collect must be a multiple of --batch");
+    stop_if(o->n > 1024, 2, "-n: at most 1024 responses to a prompt");
+    stop_if(m->needs_pairs && o->n < 2, 2, "pairs need two responses: -n 2 at least");
     fixed |= (double)o->collect * o->reuse >= (double)o->steps * o->batch;
-    usage_error_if(o->kl > 0 && fixed, "--kl: at first the policy is the reference, so the penalty "
-                   "of a single collection is 0");
-    usage_error_if(o->kl > 0 && m->ignores_rewards, "--kl: for methods that read rewards, not sft");
+    stop_if(o->kl > 0 && fixed, 2, "--kl: at first the policy is the reference, so the penalty of "
+            "a single collection is 0");
+    stop_if(o->kl > 0 && m->ignores_rewards, 2, "--kl: for methods that read rewards, not sft");
     o->lr = o->lr > 0 ? o->lr : m->lr[bandit ? 0 : o->pairs ? 3 : fixed ? 2 : o->kl > 0 ? 4 : 1];
     if (!strcmp(m->on_policy, unfit)) { note("%s is meant for %s", m->name, meant); }
     int compares = baseline == LEAVE_ONE_OUT || baseline == GROUP_BASELINE;
@@ -3089,9 +3075,8 @@ static void check_files(const Options *o) {
         name[i] = exists ? "" : slash ? slash + 1 : path[i];
         for (int k = 0; k < min_int(i, 2); k++) {
             int same = s[k].st_ino == s[i].st_ino && s[k].st_dev == s[i].st_dev;
-            if (name[k] && same && !strcmp(name[k], name[i])) {
-                stop(2, "%s and %s name the same file, %s", option[k], option[i], path[k]);
-            }
+            stop_if(name[k] && same && !strcmp(name[k], name[i]), 2,
+                    "%s and %s name the same file, %s", option[k], option[i], path[k]);
         }
     }
 }
@@ -3134,7 +3119,7 @@ static void run_command(int argc, char **argv) {
     }
     check_files(&o);
     c->run(&o);
-    if (fflush(stdout) != 0 || ferror(stdout)) { stop(1, "standard output: cannot write it"); }
+    stop_if(fflush(stdout) != 0 || ferror(stdout), 1, "standard output: cannot write it");
 }
 
 #ifndef TESTING

@@ -50,7 +50,7 @@ static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
 
 // Scores a text, or rows of token ids, for comparison with another implementation.
 static void command_score(Options *o) {
-    usage_error_if(!o->text == !o->ids, "score needs one of --text and --ids");
+    stop_if(!o->text == !o->ids, 2, "score needs one of --text and --ids");
     Tokenizer t = {0};
     GPT g = o->text ? load_with_tokenizer(o, &t) : policy_load(o->model);
     Acts a = acts_new(&g, 1, g.c.maxT, 0);
@@ -183,7 +183,7 @@ static void command_eval(Options *o) {
     }
     load_reward_model(&run, ROWS);
     int n = o->n, T = run.world.T;
-    usage_error_if(n < 2, "-n: at least 2 prompts");
+    stop_if(n < 2, 2, "-n: at least 2 prompts");
     run.trainer.acts = acts_new(&run.policy, ROWS, T, 0);
     run.sampler = sampler_new(run.policy.c, n, T);
     run.prompts = batch_new(n, (uint64_t)n * MAX_PROMPT, 1);
