@@ -3058,25 +3058,31 @@ static void command_help(Options *o) {
     }
 }
 
-// Usage error: a file that would be written is also read, or written twice. A file is told by its
-// device and number; one that does not exist yet by those of its folder, and by its name.
+// Returns whether two paths name one file. A file that does not exist yet is known by its folder and
+// its name.
+static int same_file(const char *a, const char *b) {
+    const char *path[] = {a, b}, *name[] = {"", ""};
+    struct stat s[2];
+    for (int k = 0; k < 2; k++) {
+        int missing = stat(path[k], &s[k]);
+        const char *slash = strrchr(path[k], '/');
+        char folder[PATH_MAX + 1];
+        if (missing) { name[k] = slash ? slash + 1 : path[k]; }
+        int n = missing ? (int)(name[k] - path[k]) : 0;
+        snprintf(folder, sizeof folder, "%.*s.", n, path[k]);
+        if (missing ? stat(folder, &s[k]) : !S_ISREG(s[k].st_mode)) { return 0; }
+    }
+    return s[0].st_ino == s[1].st_ino && s[0].st_dev == s[1].st_dev && !strcmp(name[0], name[1]);
+}
+
+// Usage error: a file that would be written is also read, or written twice.
 static void check_files(const Options *o) {
     const char *path[] = {o->out, o->log, o->model, o->ref, o->rm, o->pairs, o->data, o->ids};
     const char *option[] = {"-o", "--log", "-m", "--ref", "--rm", "--pairs", "--data", "--ids"};
-    const char *name[8] = {NULL};
-    struct stat s[8];
-    for (int i = 0; i < 8; i++) {
-        const char *slash = path[i] ? strrchr(path[i], '/') : NULL;
-        char folder[PATH_MAX + 1];
-        if (!path[i]) { continue; }
-        int exists = !stat(path[i], &s[i]);
-        snprintf(folder, sizeof folder, "%.*s.", slash ? (int)(slash + 1 - path[i]) : 0, path[i]);
-        if (exists ? !S_ISREG(s[i].st_mode) : stat(folder, &s[i])) { continue; }
-        name[i] = exists ? "" : slash ? slash + 1 : path[i];
-        for (int k = 0; k < min_int(i, 2); k++) {
-            int same = s[k].st_ino == s[i].st_ino && s[k].st_dev == s[i].st_dev;
-            stop_if(name[k] && same && !strcmp(name[k], name[i]), 2,
-                    "%s and %s name the same file, %s", option[k], option[i], path[k]);
+    for (int i = 0; i < 2; i++) {
+        for (int k = i + 1; k < 8; k++) {
+            stop_if(path[i] && path[k] && same_file(path[i], path[k]), 2,
+                    "%s and %s name the same file, %s", option[i], option[k], path[i]);
         }
     }
 }

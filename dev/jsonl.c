@@ -323,7 +323,7 @@ int main(int argc, char **argv) {
     int usable = argc == 3 + back && argv[1 + back][0] != '-';
     if (!usable) { stop(2, "expected two files, perhaps after --back; see jsonl --help"); }
     const char *path = argv[1 + back], *to = argv[2 + back];
-    check_files(&(Options){.out = to, .pairs = path});
+    if (same_file(path, to)) { stop(2, "%s and %s are the same file", path, to); }
     start_process();
     static Reader r;
     static char *rows;

@@ -344,8 +344,8 @@ json "$pair"
 cp in a
 ln -s a link
 for out in a ./a link; do
-    says 2 "name the same file" ./jsonl a $out
-    says 2 "name the same file" ./jsonl --back a $out
+    says 2 "a and $out are the same file" ./jsonl a $out
+    says 2 "a and $out are the same file" ./jsonl --back a $out
 done
 holds 'the file is still there' cmp in a
 says 1 'missing: cannot open it' ./jsonl missing out
