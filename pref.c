@@ -221,12 +221,13 @@ static Output output_open(const char *path, int in_place) {
         snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
         has_temporary = 1;  // only now, so that a signal never removes a file of half that name
     }
-    int fd = open(out.in_place ? path : temporary, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    int append = in_place ? O_APPEND : 0;  // a log, which others may shorten while it grows
+    int fd = open(out.in_place ? path : temporary, O_WRONLY | O_CREAT | append, 0666);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int locked = fd >= 0 && fcntl(fd, F_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES);
     stop_if(locked, 1, "%s: another program is writing it", path);
     int emptied = fd >= 0 && (fstat(fd, &s) || !S_ISREG(s.st_mode) || ftruncate(fd, 0) == 0);
-    out.f = emptied ? fdopen(fd, "ab") : NULL;
+    out.f = emptied ? fdopen(fd, "wb") : NULL;
     stop_if(!out.f, 1, "%s: cannot write it: %s", path, strerror(errno));
     return out;
 }
@@ -3058,7 +3059,7 @@ static void command_help(Options *o) {
     }
 }
 
-// Returns whether two paths name one file. A file that does not exist yet is known by its folder and
+// Returns whether two paths name one file. One that does not exist yet is known by its folder and
 // its name.
 static int same_file(const char *a, const char *b) {
     const char *path[] = {a, b}, *name[] = {"", ""};
