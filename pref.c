@@ -22,24 +22,25 @@ Sections, in reading order. No section calls a later one.
      7 sampler             many rows at once, with a cache of keys and values
      8 tasks               rewards, prompts and preference pairs
      9 losses              each a short function that writes dlogp, and the table of methods
-    10 training            one gradient step, one loop; what its data are: #ifdef ON_POLICY
+    10 training            one gradient step and one loop; #ifdef ON_POLICY decides who samples
     11 commands            what the user types: sft, sample, pairs, rm, tune
 
 Only the paper? Read logp_backward in section 3, Batch in section 4, section 9 and section 10, about
-700 lines. Only the network? Read sections 2 to 5.
+750 lines. Only the network? Read sections 2 to 5.
 
 Glossary
     row          a sequence of tokens: a prompt, followed by a response
     policy       the model that is being trained, pi in the equations
     reference    the model it started from, pi_ref, which stays fixed
     group        the responses to one prompt, in neighbouring rows
-    collection   the groups that are sampled at one time and then trained on
+    collection   the groups that are sampled together and then trained on
     pair         two responses to one prompt, y_w (which won) and y_l (which lost)
     part         the share of a batch's rows that passes through the network as one piece of work
     slot         the sampler's place for a row that is being extended
     nats         the unit of log-probabilities, entropies and KL: all logarithms are natural
 
-Build it with make, or with  cc -O3 pref.c -lm -o pref.  Then type ./pref help.
+Build it with make, or with  cc -O3 pref.c -lm -o pref.  Then type ./pref help. With -DON_POLICY the
+program is pref_onpolicy, which trains on samples of the policy itself, not on fixed data.
 */
 #define _POSIX_C_SOURCE 200809L
 #define _DARWIN_C_SOURCE  // macOS otherwise hides what POSIX does not name, such as _SC_PHYS_PAGES
@@ -76,7 +77,11 @@ static int threads(void) { return omp_get_max_threads(); }
 static int threads(void) { return 1; }
 #endif
 #ifndef PROGRAM
+#ifdef ON_POLICY
+#define PROGRAM "pref_onpolicy"
+#else
 #define PROGRAM "pref"
+#endif
 #endif
 #ifndef REAL
 #define REAL float  // the tests also build with double, for exact finite differences
@@ -1161,10 +1166,11 @@ static GPT gpt_load(const char *path) {
     stop_if(h[0] != MODEL_MAGIC || h[1] != MODEL_VERSION, 1,
             "%s: not a model in llm.c's float32 format (it begins with %d, %d)", path, h[0], h[1]);
     Config c = {h[2], h[3], h[4], h[5], h[6], h[7]};
-    int wrong = c.V < 2 || c.Vp < c.V;
-    for (int i = 2; i < 8; i++) { wrong |= h[i] < 1 || h[i] > 1 << (i == 7 ? 17 : 16); }
-    stop_if(wrong || c.C % c.NH, 1, "%s: impossible sizes: T %d, V %d, L %d, heads %d, C %d, Vp %d",
-            path, c.maxT, c.V, c.L, c.NH, c.C, c.Vp);
+    int wrong = c.V < 2 || c.Vp < c.V || c.Vp > 2 * 65536;
+    for (int i = 2; i < 7; i++) { wrong |= h[i] < 1 || h[i] > 65536; }
+    stop_if(wrong || c.C % c.NH, 1,
+            "%s: impossible sizes (1 to 65536): T %d, V %d, L %d, heads %d, C %d, Vp %d", path,
+            c.maxT, c.V, c.L, c.NH, c.C, c.Vp);
     size_t plain = sizeof h + gpt_layout(c, 0).n_params * 4, with_head = plain + (c.C + 1) * 4;
     stop_if(in.size != plain && in.size != with_head, 1, "%s: has %zu bytes; its header promises "
             "%zu (or %zu with a head)", path, in.size, plain, with_head);
@@ -1820,11 +1826,11 @@ static Batch pairs_read(const World *w, const char *path) {
 
 // ==== 9  Losses ==================================================================================
 // A loss reads log-probabilities, advantages and pairs, returns its value, and writes dlogp, which
-// is zero when it is called. y_w is the response that won, y_l the one that lost.
+// its caller has set to zero. y_w is the response that won, y_l the one that lost.
 
 typedef double (*Loss)(Batch *, const Options *);
 
-// Adds g to dlogp of every token of a response.
+// Adds g to dlogp of every token of a response: g < 0 makes it likelier, g > 0 less likely.
 static void push(Batch *b, int row, double g) {
     for (int i = b->start[row]; i < b->row[row + 1]; i++) { b->dlogp[i] += (real)g; }
 }
@@ -1836,7 +1842,7 @@ static double response_sum(const Batch *b, const real *x, int row) {
     return total;
 }
 
-// These return log pi(y) / pi_ref(y), and a pair's margin h, its value for y_w minus that for y_l.
+// These return log(pi(y) / pi_ref(y)), and a pair's margin h: that of y_w minus that of y_l.
 static double logratio(const Batch *b, int row) {
     return response_sum(b, b->logp, row) - response_sum(b, b->ref_logp, row);
 }
@@ -1867,8 +1873,8 @@ static double loss_pref_ft(Batch *b, const Options *o) {
     return loss;
 }
 
-// Best of N: the mean over prompts of -log pi(y_best), where y_best earned the most of its group
-// (the first on a tie). On fresh samples this is RAFT (Dong et al. 2023) or expert iteration.
+// Best of N: the mean over prompts of -log pi(y_best), where y_best has the highest reward of its
+// group (the first on a tie). On fresh samples this is RAFT (Dong et al. 2023) or expert iteration.
 static double loss_bon(Batch *b, const Options *o) {
     double loss = 0, weight = (double)b->group / b->n_rows;
     for (int r = 0; r < b->n_rows; r += b->group) {
@@ -1904,8 +1910,9 @@ static double loss_reinforce(Batch *b, const Options *o) {
 
 // PPO (Schulman et al. 2017, eq. 7): the mean over responses of
 //     -sum_t min(rho_t A_t, clip(rho_t, 1-eps, 1+eps) A_t),   rho_t = pi(y_t) / pi_old(y_t).
-// Where the clipped term is smaller, nothing is left to gain, and dlogp is 0; clip_frac is their
-// share of the tokens. pi_old comes from the same forward pass as pi, so rho_t begins at exactly 1.
+// Where the clipped term is smaller, nothing is left to gain, and dlogp is 0; clip_frac is the
+// share of such tokens. pi_old is computed by gpt_forward, as pi is. The sampler adds in another
+// order, so its log-probabilities are rounded differently, and rho_t would not begin at exactly 1.
 static double loss_ppo(Batch *b, const Options *o) {
     double loss = 0, n_clipped = 0, n = 0;
     for (int r = 0; r < b->n_rows; r++) {
@@ -2009,16 +2016,17 @@ static double loss_bradley_terry(Batch *b, const Options *o) {
 }
 
 // A method is a loss and what the training loop must know of it. To add a method, write its loss
-// and add a row to METHODS. A zero field may be left out.
+// and add a row to METHODS. Fields that are zero or empty may be left out.
 typedef struct {
     const char *name, *help;
     const char *on_policy, *reuse, *negative;  // the paper's three axes, as the help shows them
     Loss loss, loss_with_values;  // the latter for --baseline value, if the method can use it
     int needs_pairs, needs_ref, needs_old;  // whether it reads b->pair, ref_logp, old_logp
-    int needs_advantages, ignores_rewards;
-    int imitates;  // whether dlogp <= 0 whatever the policy, so that the data are a bound
+    int ignores_rewards;
+    int imitates;  // whether dlogp <= 0 always; the rewards of fixed data are then a bound
+    const char *reads;  // the options among --beta --tau --clip --baseline --neg that it reads
     double beta;   // the default of --beta
-    double lr[5];  // that of --lr: bandit; stories: fresh, fixed, pairs file, with --kl
+    double lr[5];  // that of --lr: bandit; stories: fresh, fixed, pairs file, fresh with --kl
 } Method;
 
 static const Method METHODS[] = {
@@ -2029,17 +2037,19 @@ static const Method METHODS[] = {
     {"bon", "imitates the best of n (fresh: RAFT, expert iteration)", "either", "either", "no",
      loss_bon, .imitates = 1, .lr = {1e-3, 1e-2, 1e-2, 1e-2, 3e-3}},
     {"rwr", "imitates all, weighted by exp(A/beta)", "either", "either", "no",
-     loss_rwr, .imitates = 1, .needs_advantages = 1, .beta = 1,
+     loss_rwr, .imitates = 1, .reads = "--beta --baseline", .beta = 1,
      .lr = {3e-4, 3e-3, 3e-3, 3e-3, 3e-4}},
     {"reinforce", "policy gradient (with --baseline loo: RLOO)", "yes", "no", "with a baseline",
-     loss_reinforce, .needs_advantages = 1, .lr = {1e-3, 1e-3, 3e-3, 1e-4, 3e-4}},
+     loss_reinforce, .reads = "--baseline --neg", .lr = {1e-3, 1e-3, 3e-3, 1e-4, 3e-4}},
     {"ppo", "clipped policy gradient (group baseline: GRPO-like)", "yes", "yes", "with a baseline",
-     loss_ppo, loss_ppo_value, .needs_old = 1, .needs_advantages = 1,
+     loss_ppo, loss_ppo_value, .needs_old = 1, .reads = "--clip --baseline --neg",
      .lr = {1e-3, 3e-3, 3e-3, 3e-3, 3e-4}},
     {"dpo", "widens the margins of pairs (fresh: online DPO)", "either", "yes", "yes",
-     loss_dpo, .needs_pairs = 1, .needs_ref = 1, .beta = 0.1, .lr = {3e-3, 1e-3, 1e-3, 3e-4, 3e-4}},
+     loss_dpo, .needs_pairs = 1, .needs_ref = 1, .reads = "--beta --neg", .beta = 0.1,
+     .lr = {3e-3, 1e-3, 1e-3, 3e-4, 3e-4}},
     {"ipo", "pulls the margins of pairs to 1/(2 tau)", "either", "yes", "yes",
-     loss_ipo, .needs_pairs = 1, .needs_ref = 1, .lr = {1e-2, 1e-4, 1e-4, 1e-4, 1e-4}},
+     loss_ipo, .needs_pairs = 1, .needs_ref = 1, .reads = "--tau --neg",
+     .lr = {1e-2, 1e-4, 1e-4, 1e-4, 1e-4}},
 };
 enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 
@@ -2048,8 +2058,9 @@ enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 enum { NO_BASELINE, LEAVE_ONE_OUT, GROUP_BASELINE, VALUE_BASELINE };
 static const char *const BASELINES[] = {"none", "loo", "group", "value"};
 
-// Sets the advantages A from a group's rewards r, each less kl log pi_old/pi_ref. "none": A = r.
-// "loo": A = r - the mean of the others. "group": A = (r - mean) / (std + 1e-8); 0 if std is.
+// Takes the KL penalty, kl log(pi_old/pi_ref), off the rewards r, and sets the advantages A from
+// them, group by group. "none": A = r. "loo": A = r - the mean of the others, which is
+// (r - mean) n / (n-1). "group": A = (r - mean) / (std + 1e-8), and 0 if std is 0.
 static void set_advantages(Batch *b, int baseline, double kl) {
     int n = b->group;
     for (int r = 0; r < b->n_rows && kl > 0; r++) {
@@ -2066,8 +2077,8 @@ static void set_advantages(Batch *b, int baseline, double kl) {
 
 // Generalised advantage estimation (Schulman et al. 2016), with gamma 1:
 //     delta_t = r_t + V_{t+1} - V_t,   A_t = delta_t + lambda A_{t+1},   return_t = A_t + V_t.
-// r_t is the reward at the last token, less kl log pi_old/pi_ref at each. The advantages of the
-// whole batch are then brought to mean 0 and standard deviation 1.
+// r_t is -kl log(pi_old/pi_ref), plus the response's reward at its last token. The advantages of
+// the whole batch are then normalised to mean 0 and standard deviation 1.
 static void set_advantages_gae(Batch *b, double lambda, double kl) {
     double total = 0, squares = 0, n = 0;
     for (int r = 0; r < b->n_rows; r++) {
@@ -2092,7 +2103,7 @@ static void set_advantages_gae(Batch *b, double lambda, double kl) {
     }
 }
 
-// Makes all pairs within groups whose rewards differ.
+// Pairs all responses of a group that have different rewards.
 static void make_pairs(Batch *b) {
     b->n_pairs = 0;
     for (int i = 0; i < b->n_rows; i++) {
@@ -2116,13 +2127,13 @@ typedef struct Trainer {
     Loss loss;
     int uses_logp, uses_value;  // what the loss reads of the network
     int needs_pairs;            // whether a batch without pairs makes no step
-    int decay;                  // whether the learning rate warms up and then decays
+    int decay;                  // whether the learning rate warms up and decays, or is constant
     double max_norm;            // gradients are clipped to this norm; 0: never
     double neg;                 // multiplies every positive dlogp; 1 except under --neg
     const Batch *data, *held;   // groups to train on, and groups to validate on
     Deck deck;                  // the order of the former
     Batch batch;                // the rows of the current step
-    long long left;             // how many steps the data are still good for
+    long long left;             // how many more steps these data are used for
     int steps;                  // gradient steps made so far
     double first_loss;          // the loss of the first
     struct { double loss, push_up, push_down, grad_norm, clip_frac, n; } sum;  // since the last row
@@ -2161,9 +2172,8 @@ static void gradient_step(Trainer *t, double lr) {
     Batch *b = &t->batch;
     double loss = forward_loss(t);
     for (int i = 0; i < b->n_tokens; i++) {
-        double d = (double)b->dlogp[i];
-        if (d > 0) { b->dlogp[i] *= (real)t->neg; }
-        t->sum.push_up += fmax(-d, 0);
+        if (b->dlogp[i] > 0) { b->dlogp[i] *= (real)t->neg; }
+        t->sum.push_up += fmax(-(double)b->dlogp[i], 0);
         t->sum.push_down += fmax((double)b->dlogp[i], 0);
     }
     gpt_backward(t->model, &t->acts, b, t->uses_logp ? b->dlogp : NULL,
@@ -2262,13 +2272,14 @@ static double validation_loss(Trainer *t) {
 // Prints and logs the loss on the training data since the last report, and on those held out.
 static void report_loss(Trainer *t, int step) {
     double val_loss = validation_loss(t), n = t->sum.n, rate = t->tokens / t->spent, lr = t->o->lr;
-    double guessing = t->uses_logp ? log((double)t->model->c.V) : log(2.0);  // the loss of guesses
+    double guessing = t->uses_logp ? log((double)t->model->c.V) : log(2.0);  // its loss
     progress("%s", "");
     printf("step %5d  train %.4f  validation %.4f  %.0f tokens/s  %.0f s\n", step, t->sum.loss / n,
            val_loss, rate, t->spent);
     fflush(stdout);
-    if (val_loss > 1.5 * guessing && val_loss > t->first_loss) {  // it starts above guessing
-        note("guessing has a validation loss of %.2f: --lr %g is probably too high", guessing, lr);
+    if (val_loss > 1.5 * guessing && val_loss > t->first_loss) {  // at first it may be
+        note("guessing has a validation loss of %.2f, far less: --lr %g is probably too high",
+             guessing, lr);
         t->first_loss = INFINITY;  // so that this is said once
     }
     if (t->log.f) {
@@ -2332,8 +2343,9 @@ typedef struct Run {
 
 enum { EVAL_BANDIT = 512, EVAL_STORIES = 256, PROBE_PAIRS = 128, CUT_PENALTY = 3 };
 
-// Sets every reward to the reward model's, its head at the last token. A response that was cut, of
-// which pairs teach nothing, gets 3 standard deviations less than the reference's mean, as in TRL.
+// Sets every reward to what the reward model says, its head's output at the last token. A truncated
+// response, which pairs never contain, gets 3 standard deviations less than the reference's mean
+// (scores are scaled, see standardise), as in TRL.
 static void proxy_rewards(Run *run, Batch *b) {
     gpt_forward(&run->rm, &run->rm_acts, b, NULL, b->value);
     for (int r = 0; r < b->n_rows; r++) {
@@ -2361,14 +2373,16 @@ static void sample_groups(Run *run, const GPT *g, const Batch *stories, int n_pr
     sample_responses(run, g, n, stream, out);
 }
 
-// Labels a collection. The bandit's reward is the truth, that of stories the reward model's, or the
-// 1 and 0 of a pairs file. kl is the weight of the KL penalty.
+// Labels a collection with rewards, and from these with advantages. The bandit has its true reward.
+// Stories have the reward model's, or the 1 and 0 of a pairs file; their true reward is for
+// evaluation alone. Also sets old_logp and ref_logp if the method reads them. kl is the weight of
+// the KL penalty.
 static void label(Run *run, Batch *b, double kl) {
     const Method *m = run->method;
     Acts *a = &run->trainer.acts;
-    int values = run->baseline == VALUE_BASELINE, has_order = !run->source && m->needs_pairs;
+    int values = run->baseline == VALUE_BASELINE, has_pairs = !run->source && m->needs_pairs;
     if (run->world.task->is_bandit) { gold_rewards(&run->world, b); }
-    if (run->rm.params && !has_order) { proxy_rewards(run, b); }
+    if (run->rm.params && !has_pairs) { proxy_rewards(run, b); }
     if (m->needs_old || kl > 0) {  // the policy is still as it was when it sampled
         gpt_forward(&run->policy, a, b, b->old_logp, values ? b->old_value : NULL);
     }
@@ -2451,14 +2465,14 @@ static void sample_evaluation(Run *run, uint64_t stream) {
     gpt_forward(&run->ref, &run->trainer.acts, b, b->ref_logp, NULL);
 }
 
-// Makes the probe: pairs of reference samples that the truth tells apart, the same for all methods.
+// Makes the probe, the same for all methods: pairs of reference samples whose true rewards differ.
 static void make_probe(Run *run) {
     Batch *b = &run->probe;
     sample_groups(run, &run->ref, &run->world.val, 2 * PROBE_PAIRS, 2, PROBE_STREAM, b);
     gold_rewards(&run->world, b);
     make_pairs(b);
     b->n_pairs = min_int(b->n_pairs, PROBE_PAIRS);
-    if (b->n_pairs > 0) { b->n_rows = 1 + (b->pair[b->n_pairs - 1].won | 1); }  // drop the rest
+    if (b->n_pairs > 0) { b->n_rows = 2 + b->pair[b->n_pairs - 1].won / 2 * 2; }  // drop the rest
     gpt_forward(&run->ref, &run->trainer.acts, b, b->ref_logp, NULL);
 }
 
@@ -2475,7 +2489,7 @@ static void measure_pairs(Run *run, Batch *b, double mean[N_PAIR_MEASURES]) {
     }
 }
 
-// Writes a number; one that does not exist (NAN) as an empty field.
+// Writes a number, or an empty field for NAN, which stands for a quantity that a method lacks.
 static void log_number(FILE *f, double x) { fprintf(f, isnan(x) ? "," : ",%.6g", x); }
 
 static void log_row(const Trainer *t, int step, const double *mean) {
@@ -2508,8 +2522,9 @@ static void evaluate(Trainer *t, int step) {
         run->start_gold = mean[GOLD];
         run->start_entropy = mean[ENTROPY];
     } else if (mean[ENTROPY] < 0.01 * run->start_entropy && mean[GOLD] < run->start_gold) {
-        note("the policy has collapsed: its entropy is %.2f (the reference's: %.2f), and it earns "
-             "less; --lr %g is probably too high", mean[ENTROPY], run->start_entropy, run->o->lr);
+        note("the policy has collapsed: its entropy is %.2f (the reference's: %.2f), and its "
+             "reward is lower; --lr %g is probably too high", mean[ENTROPY], run->start_entropy,
+             run->o->lr);
     }
     if (t->log.f) { log_row(t, step, mean); }
     memset(&t->sum, 0, sizeof t->sum);
@@ -2550,8 +2565,9 @@ static void tune(Run *run) {
 // ==== 11  Commands ===============================================================================
 
 // Every option, once: how its value is read, and the commands that read it. If only some runs of
-// these do, `runs` lists which: methods, "bandit" or "stories", "samples" (not --pairs), "value"
-// (the baseline) or "pref_onpolicy" (the program). Any other use is an error.
+// these do, `runs` lists which: "method" (those whose row of METHODS names the option), "bandit" or
+// "stories", "samples" (not --pairs), "value" (the baseline) or "pref_onpolicy" (the program). Any
+// other use is an error.
 typedef struct {
     const char *name, *value;
     char type;  // i: int, d: double, s: string
@@ -2572,22 +2588,22 @@ static const Option OPTIONS[] = {
     {"-o", "FILE", TEXT(out), "sft pairs rm tune", "", "the result"},
     {"--data", "FILE", TEXT(data), "sft sample pairs rm tune eval score info hist", "stories",
      "tokenizer and stories"},
-    {"--steps", "N", INT(steps, 1, 1e8), "sft rm tune", "", "gradient steps (1000; stories 80)"},
+    {"--steps", "N", INT(steps, 1, 1e8), "sft rm tune", "", "gradient steps"},
     {"--queries", "N", INT(queries, 1, 1e9), "tune", "samples", "or: responses in all"},
     {"--batch", "N", INT(batch, 1, 65536), "sft rm tune", "",
-     "in a step: stories, pairs or prompts (10; stories 8, with --pairs 32)"},
+     "stories, pairs or prompts in a step"},
     {"-n", "N", INT(n, 1, 1e7), "sample pairs tune eval hist", "samples",
-     "how many; for tune, responses to each prompt (10; stories 8)"},
+     "how many; for tune, responses to each prompt"},
     {"--collect", "N", INT(collect, 1, 1e8), "tune", "pref_onpolicy", "prompts at once (--batch)"},
-    {"--reuse", "T", INT(reuse, 1, 1e6), "tune", "samples", "passes over each (10; stories 2)"},
-    {"--lr", "X", NUMBER(lr, 1e-12, 1), "sft rm tune", "", "learning rate (the method's)"},
-    {"--beta", "X", NUMBER(beta, 1e-6, 1e6), "tune", "rwr dpo", "temperature (rwr 1, dpo 0.1)"},
-    {"--tau", "X", NUMBER(tau, 1e-6, 1e6), "tune", "ipo", "margins are pulled to 1/(2 tau)"},
+    {"--reuse", "T", INT(reuse, 1, 1e6), "tune", "samples", "passes over each collection"},
+    {"--lr", "X", NUMBER(lr, 1e-12, 1), "sft rm tune", "", "learning rate"},
+    {"--beta", "X", NUMBER(beta, 1e-6, 1e6), "tune", "method", "temperature (rwr 1, dpo 0.1)"},
+    {"--tau", "X", NUMBER(tau, 1e-6, 1e6), "tune", "method", "margins are pulled to 1/(2 tau)"},
     {"--kl", "X", NUMBER(kl, 0, 1e6), "tune", "pref_onpolicy", "take X log(pi/pi_ref) off rewards"},
-    {"--clip", "X", NUMBER(clip, 1e-6, 1e6), "tune", "ppo", "ratios are clipped to 1 +- X"},
-    {"--baseline", "NAME", TEXT(baseline), "tune", "rwr reinforce ppo", "none, loo, group, value"},
+    {"--clip", "X", NUMBER(clip, 1e-6, 1e6), "tune", "method", "ratios are clipped to 1 +- X"},
+    {"--baseline", "NAME", TEXT(baseline), "tune", "method", "none, loo, group, value"},
     {"--gae", "X", NUMBER(gae, 0, 1), "tune", "value", "lambda, for --baseline value"},
-    {"--neg", "X", NUMBER(neg, 0, 1e6), "tune", "reinforce ppo dpo ipo", "multiply dlogp > 0"},
+    {"--neg", "X", NUMBER(neg, 0, 1e6), "tune", "method", "multiply every dlogp > 0 by X"},
     {"--len", "N", INT(len, 1, 1000), "sft tune hist", "bandit", "tokens in a response"},
     {"--eval-every", "N", INT(eval_every, 1, 1e9), "tune", "", "steps between rows of the log"},
     {"--label-noise", "X", NUMBER(label_noise, 0, 1e6), "pairs", "", "the labels' temperature"},
@@ -2667,11 +2683,24 @@ static void options_parse(Options *o, const char *command, int argc, char **argv
     }
 }
 
+// Sets `names` to what reads an option, see OPTIONS: for "method" the names of methods.
+static void find_readers(const Option *p, char names[256]) {
+    int by_method = !strcmp(p->runs, "method");
+    snprintf(names, 256, "%s", by_method ? "" : p->runs);
+    for (const Method *m = METHODS; m < METHODS + N_METHODS; m++) {
+        size_t n = strlen(names);
+        int reads = by_method && m->reads && lists(m->reads, p->name);
+        if (reads) { snprintf(names + n, 256 - n, "%s%s", n ? " " : "", m->name); }
+    }
+}
+
 // Usage error: an option was given that a run, described by some words, does not read.
 static void check_runs(const Options *o, const char *run) {
+    char names[256];
     for (const Option *p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
-        stop_if(o->given >> (p - OPTIONS) & 1 && *p->runs && !lists(p->runs, run), 2,
-                "%s: for %s; this run is %s", p->name, p->runs, run);
+        find_readers(p, names);
+        stop_if(o->given >> (p - OPTIONS) & 1 && *names && !lists(names, run), 2,
+                "%s: for %s; this run is %s", p->name, names, run);
     }
 }
 
@@ -2944,10 +2973,12 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     stop_if(o->kl > 0 && fixed, 2, "--kl: at first the policy is the reference, so the penalty of "
             "a single collection is 0");
     stop_if(o->kl > 0 && m->ignores_rewards, 2, "--kl: for methods that read rewards, not sft");
+    // the rows of METHODS say what these are
     o->lr = o->lr > 0 ? o->lr : m->lr[bandit ? 0 : o->pairs ? 3 : fixed ? 2 : o->kl > 0 ? 4 : 1];
+    stop_if(!(o->lr > 0), 2, "%s has no learning rate of its own: --lr X is needed", m->name);
     if (!strcmp(m->on_policy, unfit)) { note("%s is meant for %s", m->name, meant); }
     int compares = baseline == LEAVE_ONE_OUT || baseline == GROUP_BASELINE;
-    if (o->n == 1 && m->needs_advantages && compares) {
+    if (o->n == 1 && compares && m->reads && lists(m->reads, "--baseline")) {
         note("-n 1 leaves nothing to compare with, so all advantages are 0");
     }
 }
@@ -2994,11 +3025,13 @@ static void command_tune(Options *o) {
 static void print_option(const Option *p, const Options *defaults) {
     const char *field = (const char *)defaults + p->at;
     const char *text = p->type == 's' ? *(const char *const *)field : NULL;
+    char names[256];
     printf("  %s %-*s %s", p->name, 17 - (int)strlen(p->name), p->value, p->help);
     if (text && *text) { printf(" (%s)", text); }
     if (p->type == 'i' && *(const int *)field) { printf(" (%d)", *(const int *)field); }
     if (p->type == 'd' && *(const double *)field > 0) { printf(" (%g)", *(const double *)field); }
-    printf(*p->runs ? " [%s]\n" : "\n", p->runs);
+    find_readers(p, names);
+    printf(*names ? " [%s]\n" : "\n", names);
 }
 
 static void command_help(Options *o);
@@ -3048,7 +3081,10 @@ static void command_help(Options *o) {
     for (const Option *p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
         if (lists(p->commands, c->name)) { print_option(p, &c->defaults); }
     }
+    if (!strcmp(c->name, "sft")) { printf("defaults: --steps 4000 --batch 16 --lr 0.003\n"); }
     if (strcmp(c->name, "tune")) { return; }
+    printf("defaults: --steps 1000 --batch 10 -n 10 --reuse 10 --beta 0.1 (rwr: 1); for stories\n"
+           "--steps 80 --batch 8 -n 8 --reuse 2; with --pairs --batch 32; --lr see below\n");
     printf("\ntasks\n");
     for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
     printf("\n%-68s%-10s%-7s%-18s--lr: bandit; stories: fresh, fixed, pairs, --kl\n", "methods",

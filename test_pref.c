@@ -1066,7 +1066,9 @@ static void ends(int status, const char *begin, const char *words, const char *f
 static void fails(int status, const char *words, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    ends(status, "pref: ", words, format, args);
+    char prefix[64];  // the program's name
+    snprintf(prefix, sizeof prefix, "%s: ", run.program ? run.program + 2 : "pref");
+    ends(status, prefix, words, format, args);
     va_end(args);
 }
 
@@ -3091,7 +3093,7 @@ static void test_not_finite(void) {
           run.self, d, d);
     slurp(in_scratch("err"), &text);
     check(
-        strstr(text, "note: guessing has a validation loss of 3.00: --lr 1 is probably too high\n")
+        strstr(text, "note: guessing has a validation loss of 3.00, far less: --lr 1 is probably too high\n")
             == text,
         "sft --lr 1: %s", text);
     bandit_file("ref.bin", 2, 0);
@@ -3119,7 +3121,7 @@ static void test_not_finite(void) {
         fflush(stderr);
         slurp(said_there, &text);
         check((strstr(text, "note: the policy has collapsed: ") == text) == (k == 2)
-                  && (k < 2 || (strstr(text, "entropy is ") && strstr(text, " earns less")
+                  && (k < 2 || (strstr(text, "entropy is ") && strstr(text, " its reward is lower")
                                 && strstr(text, "--lr 0.5 is probably too high\n"))),
               "the collapse, case %d: %s", k, text);
     }

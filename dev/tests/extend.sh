@@ -26,7 +26,8 @@ static double reward_even(const World *w, const int *y, int n) {
 
 END
 method='    {.name = "slic", .help = "hinge loss", .on_policy = "either", .reuse = "yes", .negative = "yes",
-     .loss = loss_slic, .needs_pairs = 1, .needs_ref = 1, .lr = {1e-3, 1e-4, 1e-4, 1e-4, 1e-4}},'
+     .loss = loss_slic, .needs_pairs = 1, .needs_ref = 1, .reads = "--neg",
+     .lr = {1e-3, 1e-4, 1e-4, 1e-4, 1e-4}},'
 task='    {.name = "even", .help = "bandit: the share of even tokens", .reward = reward_even, .is_bandit = 1},'
 # add TABLE FILE ROW: puts a file before a table of pref.c, and a row at the table's beginning.
 add() {
@@ -46,7 +47,8 @@ holds 'pref.c with both compiles without warnings' \
 cd "$scratch" || exit 1
 says 0 'slic       hinge loss' ./pref help tune
 says 0 'even       bandit: the share of even tokens' ./pref help tune
-says 2 'for ipo' ./pref tune --method SLiC --task even --tau 1
+says 2 '--tau: for ipo; this run is slic bandit samples pref group' ./pref tune --method SLiC --task even --tau 1
+says 0 'step     1' ./pref tune --method slic --task even --neg 0.5 --len 1 --steps 1 -n 4
 says 0 '' ./pref tune --method slic --task even --len 2 --steps 30 --eval-every 1 --log log.csv --seed 3
 # column NAME LINE: the field of a line of the log, of which the first is the header
 column() {
