@@ -122,13 +122,14 @@ static _Noreturn void stop_with(int status, const char *format, va_list args) {
     exit(status);
 }
 
-// These end the program with a message, and with status 2 for wrong usage or 1 for other errors.
+// Ends the program with a message, and with status 2 for wrong usage or 1 for any other error.
 static _Noreturn void stop(int status, const char *format, ...) {
     va_list args;
     va_start(args, format);
     stop_with(status, format, args);
 }
 
+// Does the same if something is wrong, and else returns.
 static void stop_if(int wrong, int status, const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -153,8 +154,9 @@ static void progress(const char *format, ...) {
 }
 
 // Returns count * size zeroed bytes, which are never freed. Blocks begin at different places of
-// their pages, so that they do not compete for cache lines. Each points to the previous one, for
-// leak checkers. Error: more than the machine has, which the kernel would promise nevertheless.
+// their pages, so that they do not compete for cache lines. Each begins with a pointer to the
+// previous one, so that leak checkers still see every block. Error: the total exceeds the machine's
+// memory. (The kernel might promise it all the same.)
 static void *alloc(uint64_t count, size_t size, const char *what) {
     static void *previous;
     static double total;  // as a double, because a product can wrap on 32 bits
@@ -180,7 +182,7 @@ static double seconds(void) {
 
 static int min_int(int a, int b) { return a < b ? a : b; }
 
-// Returns the first of n items that worker i takes when `workers` of them share evenly.
+// Splits n items evenly among some workers. Returns the first item of worker i.
 static int share(int n, int i, int workers) { return (int)((long long)n * i / workers); }
 
 // What the user can set. The table of options in section 11 says what each field is.
@@ -224,7 +226,7 @@ static Output output_open(const char *path, int in_place) {
     Output out = {NULL, path, in_place || (lstat(path, &s) == 0 && !S_ISREG(s.st_mode))};
     if (!out.in_place) {
         snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-        has_temporary = 1;  // only now, so that a signal never removes a file of half that name
+        has_temporary = 1;  // only now: a signal must not remove a file by half a name
     }
     int append = in_place ? O_APPEND : 0;  // a log, which others may shorten while it grows
     int fd = open(out.in_place ? path : temporary, O_WRONLY | O_CREAT | append, 0666);
@@ -250,7 +252,7 @@ static Output csv_open(const char *path, const char *header) {
 static void output_close(Output *out) {
     if (!out->f) { return; }
     int failed = ferror(out->f);
-    errno = 0;  // an error from before has left no number
+    errno = 0;  // an earlier error has not left its number
     failed = fclose(out->f) || failed || (!out->in_place && rename(temporary, out->path));
     stop_if(failed, 1, "%s: cannot write it: %s", out->path, strerror(errno ? errno : EIO));
     if (!out->in_place) { has_temporary = 0; }
@@ -276,7 +278,7 @@ static uint64_t rng_next(Rng *r) {
     return z ^ (z >> 31);
 }
 
-// What random numbers are drawn for. Any different numbers would do.
+// What each random stream is for. The values only need to be distinct.
 enum {
     EVALUATION_STREAM = 1, PROBE_STREAM, EXAMPLE_STREAM, EVAL_STREAM, EVAL_REF_STREAM, PAIRS_STREAM,
     BENCH_STREAM = 'b', BANDIT_STREAM = 'd', EPOCH_STREAM = 'e', HELD_OUT_STREAM = 'h',
@@ -284,8 +286,8 @@ enum {
     COLLECTION_STREAM = 1000  // and those that follow, one for each collection
 };
 
-// These return the purpose of repetition i of something that happens many times, and the stream
-// number `index` of those for a seed and a purpose.
+// repeated() combines a purpose with the number of a repetition. rng_stream() returns the generator
+// for a seed, a purpose and an index.
 static uint64_t repeated(uint64_t purpose, int i) { return (uint64_t)i << 32 | purpose; }
 static Rng rng_stream(int seed, uint64_t purpose, uint64_t index) {
     Rng r = (Rng)seed;
@@ -311,6 +313,7 @@ static void deck_restart(Deck *d, int n) {
     d->next = d->n = n;
 }
 
+// Makes a deck, which is shuffled when the first number is dealt.
 static Deck deck_new(int n, int seed, uint64_t purpose) {
     Deck d = {n, n, alloc(n, sizeof(int), "an order"), seed, purpose, 0};
     deck_restart(&d, n);
@@ -853,7 +856,7 @@ static void gpt_init(GPT *g, int seed) {
     gpt_pack(g);
 }
 
-// Returns a trainable copy of a model. A head that is asked for, and not there, is zero.
+// Returns a trainable copy of a model. A head that the original does not have starts at zero.
 static GPT gpt_copy(const GPT *original, int has_head) {
     GPT g = gpt_new(original->c, has_head || original->has_head, 1);
     g.tokenizer = original->tokenizer;
@@ -909,13 +912,16 @@ static Batch batch_new(uint64_t max_rows, uint64_t max_tokens, int group) {
 
 static void batch_clear(Batch *b) { b->n_rows = b->n_tokens = b->n_pairs = 0; }
 
-// Appends a row of n tokens, which may already be in place. Number `start` begins its response.
+// Appends a row of n tokens, which may already be in place. The response begins at number `start`.
 static void batch_add(Batch *b, const int *token, int n, int start) {
     memmove(b->token + b->n_tokens, token, n * sizeof(int));
     b->start[b->n_rows] = b->n_tokens + start;
     b->n_tokens += n;
     b->row[++b->n_rows] = b->n_tokens;
 }
+
+// Returns the number of tokens in a row's response.
+static int response_length(const Batch *b, int r) { return b->row[r + 1] - b->start[r]; }
 
 // Appends the rows of group i of `from`, each up to its first T tokens, and what is known of them.
 static void batch_copy_group(Batch *to, const Batch *from, int i, int T) {
@@ -992,7 +998,8 @@ static Acts acts_new(const GPT *g, int n_rows, int T, int train) {
 
 // --- forward and backward ------------------------------------------------------------------------
 
-// Runs N tokens (whole rows; the sampler: one of each). Returns the last norm's output (N, C).
+// Runs N tokens, whole rows or (in the sampler) one token of each row. Returns the output of the
+// last layer norm (N, C).
 static const real *blocks_forward(const GPT *g, Part *a, const int *token, int N) {
     int C = g->c.C, L = g->c.L, NH = g->c.NH, F = 4 * C;
     Layer *y = a->layer;
@@ -1057,7 +1064,8 @@ static void find_weights(const GPT *g, int p, int layer, real **w, real **dw) {
     }
 }
 
-// Adds to the gradients of part p those of the rows that part_forward ran.
+// Adds to the gradients of part p those of the rows that part_forward ran in it. The logits are
+// overwritten.
 static void part_backward(GPT *g, int p, Part *a, const Batch *b, const real *dlogp,
                           const real *dvalue) {
     int N = a->row[a->n_rows], C = g->c.C, F = 4 * C, lo = b->row[share(b->n_rows, p, g->n_parts)];
@@ -1248,7 +1256,7 @@ static int byte_class(char byte) {
     return c & 0x80 || isalpha(c) ? 'a' : isdigit(c) ? '0' : ispunct(c) ? '.' : ' ';
 }
 
-// Returns whether the latest (lowest) of these bytes are . ! ? or a Chinese or Japanese full stop.
+// Returns whether the last of these bytes (the lowest) are . ! ? or a Chinese or Japanese form of it.
 static int ends_sentence(uint32_t bytes) {
     uint32_t one = bytes & 0xff, three = bytes & 0xffffff;
     return one == '.' || one == '!' || one == '?' || three == 0xe38082 || three == 0xefbc81
@@ -1280,8 +1288,8 @@ static int lowest_merge(const Tokenizer *t, const char *s, const int *id, int n)
     return lowest;
 }
 
-// Replaces neighbours that together make the token `merged`, from left to right. Returns how many
-// tokens are left.
+// Replaces neighbours among the n tokens id that together make the token `merged`, from left to
+// right. s holds the bytes of all of them. Returns how many tokens are left.
 static int merge(const Tokenizer *t, int merged, const char *s, int *id, int n) {
     int m = 0, length = token_length(t, merged);
     for (int i = 0; i < n; i++, m++) {
@@ -1410,7 +1418,7 @@ static Batch stories_read(Input *in, const Tokenizer *t, const char *what) {
                 what, token[i], t->V);
         n_stories += token[i] == t->eot;
     }
-    stop_if(token[n - 1] != t->eot, 1, "%s: no end-of-text ends the %s", path, what);
+    stop_if(token[n - 1] != t->eot, 1, "%s: the %s do not end with end-of-text", path, what);
     Batch b = batch_of_tokens(n_stories, (uint64_t)n + n_stories);
     for (int i = 0; i < n;) {
         int *row = b.token + b.n_tokens, length = 0;
@@ -1438,7 +1446,7 @@ static void stories_load(const char *path, Tokenizer *t, Batch *train, Batch *va
 // by one token at a time, with a cache of keys and values. When a row ends, the next one takes its
 // slot. Every row has a random stream of its own, so threads and slots do not change what is drawn.
 
-enum { SLOTS = 16 };  // the keys and values of more rows no longer fit the cache
+enum { SLOTS = 16 };  // the keys and values of more rows would not fit the processor's cache
 
 typedef struct {
     int T;               // the most tokens in a row, prompt included
@@ -1497,7 +1505,7 @@ static int draw(const real *logits, real *p, int V, const Sampling *how, Rng *rn
         }
     }
     if (token < 0) {
-        #pragma omp critical  // several threads may find out together; one of them says so
+        #pragma omp critical  // several threads may fail at once; only one reports it
         stop(1, "the model's logits are not finite: nothing can be sampled from it");
     }
     *logp = logits[token] - max - log_total;
@@ -1536,7 +1544,7 @@ static void draw_rows(const GPT *g, Acts *s, int i, const Batch *prompts, int n_
             out->token[at] = draw(a->logits + j * V, a->weights, V, how, &rng[slot],
                                   &out->logp[at]);
             ++*length;
-            if (out->token[at] == how->eot || *length == T) {  // the last row takes its place
+            if (out->token[at] == how->eot || *length == T) {  // the last row moves to its place
                 n--;
                 a->slot[j] = a->slot[n];
                 a->slot[n] = slot;
@@ -1548,7 +1556,8 @@ static void draw_rows(const GPT *g, Acts *s, int i, const Batch *prompts, int n_
 
 // Extends each row of `prompts` (start token included) to n_each sampled rows, which end with
 // how->eot or after how->T tokens. Fills `out`, which must have room for so many in each, with the
-// rows, those of a prompt one after the other, and with the logp of the sampled tokens.
+// rows, those of a prompt one after the other, and with the logp of the sampled tokens. (Training
+// computes logp anew: see loss_ppo.)
 static void rollout(const GPT *g, Acts *s, const Batch *prompts, int n_each, const Sampling *how,
                     Batch *out) {
     int n_rows = prompts->n_rows * n_each;
@@ -1588,6 +1597,8 @@ typedef struct Task {
     const char *help;
 } Task;
 
+// The rewards of responses y of n >= 1 tokens. A story's y ends with end-of-text and has at most
+// w->longest tokens.
 static double reward_near_peak(const World *w, const int *y, int n) {
     double total = 0;
     for (int i = 0; i < n; i++) { total += exp(-pow((y[i] - w->task->peak) / 10.0, 2)); }
@@ -1601,15 +1612,20 @@ static double reward_typical(const World *w, const int *y, int n) {
 }
 
 static const Task TASKS[] = {
-    {"r1", reward_near_peak, 1, 70, 0, "bandit: mean exp(-((y-70)/10)^2), far from the reference"},
-    {"r2", reward_near_peak, 1, 20, 0, "bandit: the same around 20, the reference's mass"},
-    {"min", reward_short, 0, 0, 0, "stories: 1 - (l-1)/102 for l tokens, far from the reference"},
-    {"mode", reward_typical, 0, 0, 0, "stories: exp(-((l-m)/10)^2), m being the commonest length"},
-    {"skew", reward_short, 0, 0, 1, "stories: as min, but most pairs are of long responses"},
+    {.name = "r1", .reward = reward_near_peak, .is_bandit = 1, .peak = 70,
+     .help = "bandit: mean exp(-((y-70)/10)^2), far from the reference"},
+    {.name = "r2", .reward = reward_near_peak, .is_bandit = 1, .peak = 20,
+     .help = "bandit: the same around 20, where the reference has its mass"},
+    {.name = "min", .reward = reward_short,
+     .help = "stories: 1 - (l-1)/102 for l tokens, far from the reference"},
+    {.name = "mode", .reward = reward_typical,
+     .help = "stories: exp(-((l-m)/10)^2), where m is the commonest length"},
+    {.name = "skew", .reward = reward_short, .skewed = 1,
+     .help = "stories: as min, but most pairs are of long responses"},
 };
 enum { N_TASKS = sizeof TASKS / sizeof *TASKS };
 
-// Error: the model was trained with another tokenizer. A file that does not say is believed.
+// Error: the model was trained with another tokenizer. One that names none is accepted.
 static void check_tokenizer(const char *path, const GPT *g, const char *data, const Tokenizer *t) {
     stop_if(g->c.V != t->V, 1,
             "%s has a vocabulary of %d, the tokenizer of %s of %d", path, g->c.V, data, t->V);
@@ -1618,11 +1634,11 @@ static void check_tokenizer(const char *path, const GPT *g, const char *data, co
     if (!g->tokenizer) { note("%s does not say which tokenizer it needs; taking %s", path, data); }
 }
 
-// Returns the commonest length of a response, where each counts with four on either side; or 0.
+// Returns the response length with the most responses within 4 tokens of it, or 0 if none fits.
 static int commonest_length(const World *w) {
     int *count = alloc(w->T + 9, sizeof(int), "lengths"), most = 0, mode = 0;  // [4 + length]
     for (int r = 0; r < w->train.n_rows; r++) {
-        int n = w->train.row[r + 1] - w->train.start[r];
+        int n = response_length(&w->train, r);
         if (n <= w->longest) { count[4 + n]++; }
     }
     for (int n = 1; n <= w->longest; n++) {
@@ -1691,7 +1707,7 @@ static void batch_add_bandit(Batch *b, const double p[BANDIT_TOKENS], int len, R
 // Returns the true reward of row r's response. A story's response earns nothing if it was cut (no
 // end-of-text ends it), or has more than w->longest tokens.
 static double gold_reward(const World *w, const Batch *b, int r) {
-    const int *y = b->token + b->start[r], n = b->row[r + 1] - b->start[r];
+    const int *y = b->token + b->start[r], n = response_length(b, r);
     int fits = w->task->is_bandit || (y[n - 1] == w->t.eot && n <= w->longest);
     return fits ? w->task->reward(w, y, n) : 0;
 }
@@ -1720,6 +1736,7 @@ static int utf8_valid(const char *s) {
 // Inside a field of a pairs file, these characters are written as a backslash and a letter.
 static const char ESCAPED[] = "\t\n\r\\", ESCAPE_LETTERS[] = "tnr\\";
 
+// Writes a text as a field, and after it the character that ends the field.
 static void write_field(FILE *f, const char *text, char end) {
     for (; *text; text++) {
         const char *escaped = strchr(ESCAPED, *text);
@@ -1749,7 +1766,8 @@ static int split_fields(char *line, char *field[3]) {
     return n;
 }
 
-// Appends a prompt and a response, unless they have more than T tokens. Returns how many they have.
+// Appends a row of a start token, a prompt, a response and end-of-text, unless it has more than T
+// tokens. Returns how many it has.
 static int batch_add_text(Batch *b, const World *w, const char *prompt, const char *response) {
     size_t room = strlen(prompt) + strlen(response) + 2;
     int *row = malloc(room * sizeof(int));
@@ -2016,7 +2034,7 @@ static double loss_bradley_terry(Batch *b, const Options *o) {
 }
 
 // A method is a loss and what the training loop must know of it. To add a method, write its loss
-// and add a row to METHODS. Fields that are zero or empty may be left out.
+// and add a row to METHODS. After `loss`, fields that are zero may be left out, but for lr.
 typedef struct {
     const char *name, *help;
     const char *on_policy, *reuse, *negative;  // the paper's three axes, as the help shows them
@@ -2383,7 +2401,7 @@ static void label(Run *run, Batch *b, double kl) {
     int values = run->baseline == VALUE_BASELINE, has_pairs = !run->source && m->needs_pairs;
     if (run->world.task->is_bandit) { gold_rewards(&run->world, b); }
     if (run->rm.params && !has_pairs) { proxy_rewards(run, b); }
-    if (m->needs_old || kl > 0) {  // the policy is still as it was when it sampled
+    if (m->needs_old || kl > 0) {  // before any step on these data
         gpt_forward(&run->policy, a, b, b->old_logp, values ? b->old_value : NULL);
     }
     if (m->needs_ref || kl > 0) { gpt_forward(&run->ref, a, b, b->ref_logp, NULL); }
@@ -2428,9 +2446,9 @@ static void collect(Trainer *t) {
 
 // Returns whether no earlier row has the same response.
 static int is_new(const Batch *b, int r) {
-    const int *y = b->token + b->start[r], n = b->row[r + 1] - b->start[r];
+    const int *y = b->token + b->start[r], n = response_length(b, r);
     for (int i = 0; i < r; i++) {
-        int as_long = b->row[i + 1] - b->start[i] == n;
+        int as_long = response_length(b, i) == n;
         if (as_long && !memcmp(b->token + b->start[i], y, n * sizeof(int))) { return 0; }
     }
     return 1;
@@ -2452,7 +2470,7 @@ static double measure(const Run *run, const Batch *b, int r, int what) {
     case KL: return logratio(b, r);
     case ENTROPY: return -response_sum(b, b->logp, r);
     case DISTINCT: return is_new(b, r);
-    default: return b->row[r + 1] - b->start[r];
+    default: return response_length(b, r);
     }
 }
 
@@ -2589,7 +2607,7 @@ static const Option OPTIONS[] = {
     {"--data", "FILE", TEXT(data), "sft sample pairs rm tune eval score info hist", "stories",
      "tokenizer and stories"},
     {"--steps", "N", INT(steps, 1, 1e8), "sft rm tune", "", "gradient steps"},
-    {"--queries", "N", INT(queries, 1, 1e9), "tune", "samples", "or: responses in all"},
+    {"--queries", "N", INT(queries, 1, 1e9), "tune", "samples", "responses in all, not --steps"},
     {"--batch", "N", INT(batch, 1, 65536), "sft rm tune", "",
      "stories, pairs or prompts in a step"},
     {"-n", "N", INT(n, 1, 1e7), "sample pairs tune eval hist", "samples",
@@ -2599,7 +2617,7 @@ static const Option OPTIONS[] = {
     {"--lr", "X", NUMBER(lr, 1e-12, 1), "sft rm tune", "", "learning rate"},
     {"--beta", "X", NUMBER(beta, 1e-6, 1e6), "tune", "method", "temperature (rwr 1, dpo 0.1)"},
     {"--tau", "X", NUMBER(tau, 1e-6, 1e6), "tune", "method", "margins are pulled to 1/(2 tau)"},
-    {"--kl", "X", NUMBER(kl, 0, 1e6), "tune", "pref_onpolicy", "take X log(pi/pi_ref) off rewards"},
+    {"--kl", "X", NUMBER(kl, 0, 1e6), "tune", "pref_onpolicy", "KL penalty on rewards"},
     {"--clip", "X", NUMBER(clip, 1e-6, 1e6), "tune", "method", "ratios are clipped to 1 +- X"},
     {"--baseline", "NAME", TEXT(baseline), "tune", "method", "none, loo, group, value"},
     {"--gae", "X", NUMBER(gae, 0, 1), "tune", "value", "lambda, for --baseline value"},
@@ -2635,7 +2653,8 @@ static int lists(const char *list, const char *words) {
     return 0;
 }
 
-// Returns the index of `word`, in any case, in a table whose rows begin with a name or NULL.
+// Returns the index of `word`, in any case, in a table whose rows begin with a name or NULL. Usage
+// error: the table has no such name.
 static int find(const char *what, const char *word, const void *table, size_t n, size_t row_size) {
     char names[1024] = "";
     for (size_t i = 0; i < n; i++) {
@@ -2713,7 +2732,8 @@ static void print_rows(const Tokenizer *t, const Batch *b) {
     }
 }
 
-// Returns a row, the start token and a text, and the number n of its tokens.
+// Returns a row of the start token and a text, and sets *n to its length. Errors: it has more than
+// `max` tokens, or spells out the end-of-text token.
 static int *encode_row(const Tokenizer *t, const char *text, int max, int *n) {
     int *id = alloc(strlen(text) + 1, sizeof(int), "the text");
     stop_if(has_marker(t, text), 1, "the text spells out the end-of-text token; leave it out");
@@ -2805,14 +2825,14 @@ static Run story_run(const Options *o) {
 // Sets `pair` and text (two responses and the prompt, which the caller frees) to the first two
 // responses of a group, from row `first` on, that are complete and valid, encoded again from their
 // text, since that is what the file holds. A skewed task keeps each with probability
-// exp((l - longest) / 15). Returns whether the truth tells the two apart.
+// exp((l - longest) / 15). Returns whether their true rewards differ.
 static int draw_pair(const World *w, const Batch *b, int first, Rng *r, Batch *pair, char **text) {
     int begin = b->row[first];
     char *prompt = text[2] = tokens_text(&w->t, b->token + begin, b->start[first] - begin);
     batch_clear(pair);
     text[0] = text[1] = NULL;
     for (int i = first; i < first + b->group && pair->n_rows < 2 && utf8_valid(prompt); i++) {
-        int n = b->row[i + 1] - b->start[i], k = pair->n_rows;
+        int n = response_length(b, i), k = pair->n_rows;
         double keep = w->task->skewed ? exp((n - w->longest) / 15.0) : 1;
         if (rng_uniform(r) >= keep || b->token[b->row[i + 1] - 1] != w->t.eot) { continue; }
         free(text[k]);
@@ -2832,7 +2852,7 @@ static void write_pair(FILE *f, const Batch *pair, char *text[3], double noise, 
     fprintf(f, "%.6g\t%.6g\n", pair->reward[won], pair->reward[!won]);
 }
 
-// Writes pairs of responses to training prompts, labelled by the truth.
+// Writes pairs of responses to training prompts, labelled by their true rewards.
 static void command_pairs(Options *o) {
     enum { PROMPTS = 64 };  // at a time
     Run run = story_run(o);
@@ -2878,7 +2898,7 @@ static void standardise(GPT *rm, Acts *a, const GPT *ref, const Batch *pairs, co
         if (b.token[b.row[i] - 1] == how->eot) { b.reward[n++] = (double)b.value[b.row[i] - 1]; }
     }
     if (n < 2) {
-        note("the model's responses are cut, so the scores keep their scale");
+        note("the scores are not standardised: too few responses of the model are complete");
         return;
     }
     Moments m = moments(b.reward, n);

@@ -2728,11 +2728,11 @@ static void test_reward_model(void) {
     slurp(in_scratch("stdout"), &text);
     check(!strstr(text, "nan"), "ties: %s", text);
     near(said(text, "accuracy on the held-out pairs "), 0.5, 0, "ties are half right");
-    notes("the model's responses are cut", "rm -m %s --data %s --pairs %s -o %s --steps 1",
+    notes("the scores are not standardised", "rm -m %s --data %s --pairs %s -o %s --steps 1",
           tiny_policy("endless.bin", data, 0, 0.2), data, f, out);
     char *error;
     slurp(in_scratch("stderr"), &error);
-    check(strstr(error, "the scores keep their scale") != NULL, "rm of an endless model: %s",
+    check(strstr(error, "too few responses of the model are complete") != NULL, "rm of an endless model: %s",
           error);
     fails(1, "a reward model, where a policy is needed", "pairs -m %s --data %s --task min -o %s",
           out, data, in_scratch("x.txt"));
@@ -3093,7 +3093,8 @@ static void test_not_finite(void) {
           run.self, d, d);
     slurp(in_scratch("err"), &text);
     check(
-        strstr(text, "note: guessing has a validation loss of 3.00, far less: --lr 1 is probably too high\n")
+        strstr(text, "note: guessing has a validation loss of 3.00, far less: --lr 1 is probably too "
+                     "high\n")
             == text,
         "sft --lr 1: %s", text);
     bandit_file("ref.bin", 2, 0);

@@ -85,7 +85,8 @@ static void command_bench(Options *o) {
     Config c = shape(o, o->V);
     GPT g = gpt_new(c, 0, 1);
     gpt_init(&g, 1);
-    int B = o->batch, n = B * o->T;
+    int B = o->batch;
+    uint64_t n = (uint64_t)B * o->T;
     Trainer t = trainer_new("bench", &g, loss_tokens, 1, o);
     Batch start = batch_new(B, B, 1), out = batch_new(B, n, 1);
     Rng r = rng_stream(1, BENCH_STREAM, 0);
@@ -106,7 +107,7 @@ static void command_bench(Options *o) {
             if (!sampling) { gradient_step(&t, 1e-3); }
             best = fmin(best, seconds() - begin);
         }
-        printf("%s: %.0f tok/s\n", sampling ? "sample" : "train", n / best);
+        printf("%s: %.0f tok/s\n", sampling ? "sample" : "train", (double)n / best);
     }
 }
 
