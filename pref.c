@@ -1256,7 +1256,7 @@ static int byte_class(char byte) {
     return c & 0x80 || isalpha(c) ? 'a' : isdigit(c) ? '0' : ispunct(c) ? '.' : ' ';
 }
 
-// Returns whether the last of these bytes (the lowest) are . ! ? or a Chinese or Japanese form of it.
+// Returns whether the last of these bytes (the lowest) are . ! ? or their Chinese or Japanese form.
 static int ends_sentence(uint32_t bytes) {
     uint32_t one = bytes & 0xff, three = bytes & 0xffffff;
     return one == '.' || one == '!' || one == '?' || three == 0xe38082 || three == 0xefbc81
