@@ -542,7 +542,7 @@ static void matmul(Matrix c, Matrix init, Matrix a, Matrix b, int M, int N, int 
 
 // ==== 3  Layers, forward and backward in pairs ===================================================
 // N is the number of tokens of all rows, C the number of channels, V the vocabulary; dx is the
-// gradient of x. The functions x_backward add to the gradients of weights.
+// gradient of the loss by x. Backward functions add to the gradients of weights.
 
 // Computes y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C) packed. init, bias may be NULL.
 static void linear_forward(real *y, const real *init, const real *x, const real *packed,
@@ -578,8 +578,9 @@ static void layernorm_forward(real *y, real *stats, const real *x, const real *w
 static void layernorm_backward(real *dx, real *dw, real *db, const real *dy, const real *x,
                                const real *w, const real *stats, int N, int C) {
     for (int n = 0; n < N; n++, x += C, dx += C, dy += C, stats += 2) {
-        real mean = stats[0], rstd = stats[1], g = dot(w, dy, C), gx = sum_product(w, dy, x, C);
-        real g_mean = g / (real)C, g_xhat = rstd * (gx - mean * g) / (real)C;
+        real mean = stats[0], rstd = stats[1];
+        real g_sum = dot(w, dy, C), gx_sum = sum_product(w, dy, x, C);
+        real g_mean = g_sum / (real)C, g_xhat = rstd * (gx_sum - mean * g_sum) / (real)C;
         for (int i = 0; i < C; i++) {
             real xhat = (x[i] - mean) * rstd;
             dx[i] += rstd * (w[i] * dy[i] - g_mean - xhat * g_xhat);
@@ -629,7 +630,7 @@ static void attention_forward(real *y, real *prob, const real *qkv, const int *r
     }
 }
 
-// Sets dqkv (N, 3C). For every row and head, with P = prob, and dP = dy v^T (in dp, as then dS):
+// Sets dqkv (N, 3C). For every row and head, with P = prob, and dP = dy v^T (dp holds dP, then dS):
 //     dv = P^T dy,  dS = P (dP - rowsum(P dP)) / sqrt(hs),  dq = dS k,  dk = dS^T q.
 static void attention_backward(real *dqkv, real *dp, const real *dy, const real *prob,
                                const real *qkv, const int *row, int n_rows, size_t C, int NH) {
@@ -671,7 +672,8 @@ FULL_WIDTH static void weighted_sum(real *y, const real *w, const real *x, size_
 
 // Computes attention for one new token of each of N growing rows. Token i is number position[i] of
 // the row in slot[i]. Keys lie channel by channel, (C, T) in each slot, and values token by token,
-// (T, C), so that both sums run along memory. p (T) is scratch space. qkv's queries are scaled.
+// (T, C), so that both sums run along memory. p (T) is scratch space. The queries in qkv are scaled
+// in place.
 static void attention_step(real *y, real *p, real *qkv, real *keys, real *values, const int *slot,
                            const int *position, int N, size_t T, int C, int NH) {
     int hs = C / NH;
@@ -768,7 +770,8 @@ typedef struct {
 
 // A batch is split by rows into parts, which threads take one by one through all layers. Each part
 // has its own gradient, and these are added in a fixed order, so the number of threads does not
-// change a bit of the result. There are PARTS, or fewer if their gradients would exceed a gigabyte.
+// change a bit of the result. There are PARTS, or fewer (at least 2) if their gradients would
+// exceed a gigabyte.
 enum { PARTS = 8, GRADIENT_NUMBERS = 250 * 1000 * 1000 };
 
 enum { UNKNOWN_ROLE, POLICY, POLICY_WITH_VALUES, REWARD_MODEL };  // llm.c's files do not say
@@ -1165,8 +1168,9 @@ static void gpt_save(const GPT *g, const char *path) {
     output_close(&out);
 }
 
-// Reads a model that is not to be trained further. Errors: the file is no checkpoint, its sizes or
-// its length are wrong (this is checked before any memory is asked for), or a weight is not finite.
+// Reads a model, without room to train it (see gpt_copy). Errors: the file is not a checkpoint, its
+// sizes or its length are wrong (which is checked before any memory is asked for), or a weight is
+// not finite.
 static GPT gpt_load(const char *path) {
     Input in = input_open(path);
     int32_t h[HEADER_INTS];
@@ -1176,9 +1180,8 @@ static GPT gpt_load(const char *path) {
     Config c = {h[2], h[3], h[4], h[5], h[6], h[7]};
     int wrong = c.V < 2 || c.Vp < c.V || c.Vp > 2 * 65536;
     for (int i = 2; i < 7; i++) { wrong |= h[i] < 1 || h[i] > 65536; }
-    stop_if(wrong || c.C % c.NH, 1,
-            "%s: impossible sizes (1 to 65536): T %d, V %d, L %d, heads %d, C %d, Vp %d", path,
-            c.maxT, c.V, c.L, c.NH, c.C, c.Vp);
+    stop_if(wrong || c.C % c.NH, 1, "%s: impossible sizes (1 to 65536, C a multiple of the heads): "
+            "T %d, V %d, L %d, heads %d, C %d, Vp %d", path, c.maxT, c.V, c.L, c.NH, c.C, c.Vp);
     size_t plain = sizeof h + gpt_layout(c, 0).n_params * 4, with_head = plain + (c.C + 1) * 4;
     stop_if(in.size != plain && in.size != with_head, 1, "%s: has %zu bytes; its header promises "
             "%zu (or %zu with a head)", path, in.size, plain, with_head);
@@ -1843,8 +1846,9 @@ static Batch pairs_read(const World *w, const char *path) {
 }
 
 // ==== 9  Losses ==================================================================================
-// A loss reads log-probabilities, advantages and pairs, returns its value, and writes dlogp, which
-// its caller has set to zero. y_w is the response that won, y_l the one that lost.
+// A loss reads what it needs of a batch, returns its value, and writes dlogp (or dvalue), which its
+// caller has set to zero. y_w is the response that won, y_l the one that lost. The helpers are
+// shared: KL and entropy in the log use them, too.
 
 typedef double (*Loss)(Batch *, const Options *);
 
@@ -2004,7 +2008,7 @@ static double loss_ipo(Batch *b, const Options *o) {
     return loss;
 }
 
-// Language modelling: the mean over all tokens but each row's first of -log p, prompts included.
+// Language modelling: the mean of -log p over all tokens but each row's first, prompts included.
 static double loss_tokens(Batch *b, const Options *o) {
     double loss = 0, weight = 1.0 / (b->n_tokens - b->n_rows);
     for (int r = 0; r < b->n_rows; r++) {
@@ -2034,7 +2038,7 @@ static double loss_bradley_terry(Batch *b, const Options *o) {
 }
 
 // A method is a loss and what the training loop must know of it. To add a method, write its loss
-// and add a row to METHODS. After `loss`, fields that are zero may be left out, but for lr.
+// and add a row to METHODS. After `loss`, fields that are zero may be left out.
 typedef struct {
     const char *name, *help;
     const char *on_policy, *reuse, *negative;  // the paper's three axes, as the help shows them
@@ -2096,7 +2100,7 @@ static void set_advantages(Batch *b, int baseline, double kl) {
 // Generalised advantage estimation (Schulman et al. 2016), with gamma 1:
 //     delta_t = r_t + V_{t+1} - V_t,   A_t = delta_t + lambda A_{t+1},   return_t = A_t + V_t.
 // r_t is -kl log(pi_old/pi_ref), plus the response's reward at its last token. The advantages of
-// the whole batch are then normalised to mean 0 and standard deviation 1.
+// the whole collection are then normalised to mean 0 and standard deviation 1.
 static void set_advantages_gae(Batch *b, double lambda, double kl) {
     double total = 0, squares = 0, n = 0;
     for (int r = 0; r < b->n_rows; r++) {
@@ -2154,7 +2158,7 @@ typedef struct Trainer {
     long long left;             // how many more steps these data are used for
     int steps;                  // gradient steps made so far
     double first_loss;          // the loss of the first
-    struct { double loss, push_up, push_down, grad_norm, clip_frac, n; } sum;  // since the last row
+    struct { double loss, push_up, push_down, grad_norm, clip_frac, n; } sum;  // of this report
     double spent, tokens;       // seconds of training, without evaluation; tokens trained on
     Output log;
     struct Run *run;            // preference tuning, else NULL
@@ -2271,7 +2275,7 @@ static void train(Trainer *t) {
 
 // --- supervised training -------------------------------------------------------------------------
 
-// Returns the mean loss over the groups that are held out, in nats per token or per pair.
+// Returns the mean loss over at most 500 held-out groups, in nats per token or per pair.
 static double validation_loss(Trainer *t) {
     Batch *b = &t->batch;
     double total = 0, n_items = 0;
@@ -2372,7 +2376,7 @@ static void proxy_rewards(Run *run, Batch *b) {
     }
 }
 
-// Fills out with n responses of model g to each of run->prompts.
+// Fills `out` with n responses of model g to each of run->prompts.
 static void sample_responses(Run *run, const GPT *g, int n, uint64_t stream, Batch *out) {
     const World *w = &run->world;
     Sampling how = {.T = w->T, .eot = w->task->is_bandit ? -1 : w->t.eot, .temperature = 1,
@@ -2380,7 +2384,7 @@ static void sample_responses(Run *run, const GPT *g, int n, uint64_t stream, Bat
     rollout(g, &run->sampler, &run->prompts, n, &how, out);
 }
 
-// The same for n_prompts new prompts, those of stories drawn from `stories`.
+// The same for n_prompts new prompts, which for story tasks are drawn from `stories`.
 static void sample_groups(Run *run, const GPT *g, const Batch *stories, int n_prompts, int n,
                           uint64_t stream, Batch *out) {
     Rng r = rng_stream(run->o->seed, PROMPT_STREAM, stream);
@@ -2401,7 +2405,7 @@ static void label(Run *run, Batch *b, double kl) {
     int values = run->baseline == VALUE_BASELINE, has_pairs = !run->source && m->needs_pairs;
     if (run->world.task->is_bandit) { gold_rewards(&run->world, b); }
     if (run->rm.params && !has_pairs) { proxy_rewards(run, b); }
-    if (m->needs_old || kl > 0) {  // before any step on these data
+    if (m->needs_old || kl > 0) {  // before any step on these data; see loss_ppo
         gpt_forward(&run->policy, a, b, b->old_logp, values ? b->old_value : NULL);
     }
     if (m->needs_ref || kl > 0) { gpt_forward(&run->ref, a, b, b->ref_logp, NULL); }
@@ -2585,7 +2589,7 @@ static void tune(Run *run) {
 // Every option, once: how its value is read, and the commands that read it. If only some runs of
 // these do, `runs` lists which: "method" (those whose row of METHODS names the option), "bandit" or
 // "stories", "samples" (not --pairs), "value" (the baseline) or "pref_onpolicy" (the program). Any
-// other use is an error.
+// other use is an error. (dev/measure.c is this file with commands and options of its own.)
 typedef struct {
     const char *name, *value;
     char type;  // i: int, d: double, s: string
@@ -2621,7 +2625,7 @@ static const Option OPTIONS[] = {
     {"--clip", "X", NUMBER(clip, 1e-6, 1e6), "tune", "method", "ratios are clipped to 1 +- X"},
     {"--baseline", "NAME", TEXT(baseline), "tune", "method", "none, loo, group, value"},
     {"--gae", "X", NUMBER(gae, 0, 1), "tune", "value", "lambda, for --baseline value"},
-    {"--neg", "X", NUMBER(neg, 0, 1e6), "tune", "method", "multiply every dlogp > 0 by X"},
+    {"--neg", "X", NUMBER(neg, 0, 1e6), "tune", "method", "a factor on the negative gradient"},
     {"--len", "N", INT(len, 1, 1000), "sft tune hist", "bandit", "tokens in a response"},
     {"--eval-every", "N", INT(eval_every, 1, 1e9), "tune", "", "steps between rows of the log"},
     {"--label-noise", "X", NUMBER(label_noise, 0, 1e6), "pairs", "", "the labels' temperature"},
@@ -2633,7 +2637,7 @@ static const Option OPTIONS[] = {
     {"--temp", "X", NUMBER(temperature, 0, 1000), "sample", "", "temperature; 0: greedy"},
     {"--top-k", "N", INT(top_k, 0, 65536), "sample", "", "draw from the N likeliest; 0: from all"},
     {"--max-len", "N", INT(max_len, 1, 65536), "sample", "", "the most tokens to add"},
-#ifdef MORE_OPTIONS  // dev/measure.c is this file with commands and options of its own
+#ifdef MORE_OPTIONS
     MORE_OPTIONS
 #endif
     {"--seed", "N", INT(seed, 0, INT_MAX), "sft sample pairs rm tune eval hist", "", "random seed"},
@@ -2641,7 +2645,7 @@ static const Option OPTIONS[] = {
 };
 enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
 
-// Returns whether a list has one of some words; spaces separate both.
+// Returns whether a list contains any of some words. Spaces separate the words of both.
 static int lists(const char *list, const char *words) {
     for (size_t n; *words; words += n + (words[n] == ' ')) {
         n = strcspn(words, " ");
@@ -2866,7 +2870,7 @@ static void command_pairs(Options *o) {
     Rng r = rng_stream(o->seed, LABEL_STREAM, 0);
     for (int i = 0; n < o->n; i++) {
         stop_if(i >= 20 && n < i * PROMPTS / 100, 1, "%s: only %d of %d prompts gave a pair; the "
-                "others' responses are cut, alike " "or not UTF-8", o->model, n, i * PROMPTS);
+                "others' responses are cut, alike or not UTF-8", o->model, n, i * PROMPTS);
         sample_groups(&run, &run.policy, &w->train, PROMPTS, each, repeated(PAIRS_STREAM, i), &b);
         for (int first = 0; first < n_rows && n < o->n; first += each) {
             char *text[3];
@@ -2973,7 +2977,7 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     check_runs(o, run);
     stop_if(baseline == VALUE_BASELINE && !m->loss_with_values, 2, "--baseline value: for ppo");
     stop_if(!bandit && !o->rm && !o->pairs, 2, "stories need --rm FILE or --pairs FILE");
-    stop_if(!bandit && !o->model, 2, "-m MODEL is needed; see pref help tune");
+    stop_if(!bandit && !o->model, 2, "-m MODEL is needed; see " PROGRAM " help tune");
     stop_if(o->steps && o->queries, 2, "--steps and --queries exclude each other");
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
     o->n = o->n ? o->n : bandit ? 10 : o->pairs ? 2 : 8;
@@ -2993,7 +2997,7 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     stop_if(o->kl > 0 && fixed, 2, "--kl: at first the policy is the reference, so the penalty of "
             "a single collection is 0");
     stop_if(o->kl > 0 && m->ignores_rewards, 2, "--kl: for methods that read rewards, not sft");
-    // the rows of METHODS say what these are
+    // see lr in struct Method for the order
     o->lr = o->lr > 0 ? o->lr : m->lr[bandit ? 0 : o->pairs ? 3 : fixed ? 2 : o->kl > 0 ? 4 : 1];
     stop_if(!(o->lr > 0), 2, "%s has no learning rate of its own: --lr X is needed", m->name);
     if (!strcmp(m->on_policy, unfit)) { note("%s is meant for %s", m->name, meant); }
@@ -3188,8 +3192,9 @@ static void run_command(int argc, char **argv) {
 #ifndef TESTING
 int main(int argc, char **argv) {
 #ifdef _OPENMP
-    // Waiting threads spin by default, and on a busy machine take the time of those that work. How
-    // long is read before main begins, so the program sets a short time and starts itself again.
+    // Waiting threads spin by default, and on a busy machine take the time of those that work. The
+    // library reads from the environment, before main begins, how long they do: so the program sets
+    // a short time and starts itself again.
     if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT") && !getenv("KMP_BLOCKTIME")) {
         setenv("GOMP_SPINCOUNT", "10000", 1);  // for gcc: some 20 microseconds
         setenv("KMP_BLOCKTIME", "0", 1);       // for clang
