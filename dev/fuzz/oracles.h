@@ -92,8 +92,7 @@ static int is_text(const char *line, size_t n) {
     return !memchr(line, 0, n) && utf8_by_table(s);
 }
 
-// UNKNOWN: the format does not say what a carriage return means that no line feed follows.
-enum { INVALID, VALID, UNKNOWN };
+enum { INVALID, VALID };
 
 typedef struct {
     int valid, n;  // n: the number of pairs
@@ -133,15 +132,17 @@ static PairsFile *pairs_of_text(const Tokenizer *t, int T, const char *data, siz
     const char *p = data, *all = data + size, *next;
     int columns = 0, strange = 0;
     file->field = alloc(3 * (size + 1), sizeof(char *), "the pairs");
-    for (const char *cr = data; (cr = memchr(cr, '\r', (size_t)(all - cr))) != NULL;) {
-        cr++;
-        strange |= cr < all && *cr != '\n';
+    for (const char *line = data; line < all;) {  // carriage returns end a line, or are strange
+        const char *feed = memchr(line, '\n', (size_t)(all - line)), *end = feed ? feed : all;
+        while (end > line && end[-1] == '\r') { end--; }
+        strange |= memchr(line, '\r', (size_t)(end - line)) != NULL;
+        line = feed ? feed + 1 : all;
     }
     if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) { p += 3; }
     for (int right = size > 0; right && p < all; p = next) {
         const char *feed = memchr(p, '\n', (size_t)(all - p)), *end = feed ? feed : all;
         next = feed ? feed + 1 : all;
-        if (end > p && end[-1] == '\r') { end--; }
+        while (end > p && end[-1] == '\r') { end--; }
         char **field = file->field + 3 * file->n;
         int n = line_fields(p, end, field);
         if (!columns) {
@@ -154,6 +155,6 @@ static PairsFile *pairs_of_text(const Tokenizer *t, int T, const char *data, siz
         }
         if (!right) { file->n = 0; }
     }
-    file->valid = strange ? UNKNOWN : file->n > 0 ? VALID : INVALID;
+    file->valid = !strange && file->n > 0 ? VALID : INVALID;
     return file;
 }
