@@ -2488,6 +2488,33 @@ static void test_kl_penalty(void) {
     }
 }
 
+// With --baseline value, and only then, the policy has a value head, which learns.
+static void test_value_head(void) {
+    enum { L = 2 };
+    for (int values = 0; values < 2; values++) {
+        Options o = tune_options("ppo", "r1", bandit_file("ref.bin", L, 0));
+        o.baseline = values ? "value" : "group";
+        o.len = L;
+        o.batch = 2;
+        o.n = 4;
+        o.steps = 1;
+        o.lr = 0.01;
+        Run t;
+        run_init(&t, &o);
+        tune(&t);
+        check(t.policy.has_head == values && t.trainer.uses_value == values, "a head for values");
+        if (!values) { continue; }
+        near(fabs((double)*param(&t.policy, HEADB, 0)), o.lr, 1e-6, "the head's first step");
+        Batch *b = &t.trainer.batch;  // the head was 0, so what each token should have is its error
+        for (int r = 0; r < b->n_rows; r++) {
+            for (int i = b->start[r]; i < b->row[r + 1]; i++) {
+                near((double)b->dvalue[i - 1], -0.1 / b->n_rows * (double)b->returns[i], 1e-6,
+                     "dvalue of a step");
+            }
+        }
+    }
+}
+
 // What a response that was cut earns, by the truth and from a reward model; the mode of lengths.
 static void test_story_rewards(void) {
     const char *data = tiny_data("tiny.bin", NULL), *ref = tiny_policy("ref.bin", data, 0.1, 0.2);
@@ -2516,6 +2543,18 @@ static void test_story_rewards(void) {
         near(t.data.reward[r], t.data.token[last] == EOT ? (double)t.data.value[last] : -3, 1e-6,
              "the reward model's reward");
     }
+    Options d = o;  // it labels samples for methods of pairs, too
+    d.method = "dpo";
+    Run v;
+    run_init(&v, &d);
+    tune(&v);
+    for (int r = 0; r < v.data.n_rows; r++) {
+        int last = v.data.row[r + 1] - 1;
+        near(v.data.reward[r], v.data.token[last] == EOT ? (double)v.data.value[last] : -3, 1e-6,
+             "the reward model's reward, for dpo");
+    }
+    check(v.trainer.steps == 1 && v.trainer.batch.n_pairs > 0, "samples make pairs: %d",
+          v.trainer.batch.n_pairs);
     Batch b = batch_new(2, 2 * TINY_T, 1);
     int row[TINY_T] = {EOT, WORD_A, STOP_};
     for (int i = 3; i < TINY_T; i++) { row[i] = SP_B; }
@@ -2844,6 +2883,8 @@ static void test_eval(void) {
         near(in_log[1], error, 1e-5, "eval's log: standard error of %s", names[k]);
     }
     check(strstr(text, "60 prompts: mean +- standard error\n") == text, "eval's heading");
+    near(said(text, "proxy and gold correlate"), correlation(x[1], x[0], N), 6e-5,
+         "eval: the correlation of both rewards");
 }
 
 // Files that do not belong together are refused; those that do not say are taken with a note.
@@ -3332,6 +3373,7 @@ static void test_rate(void) {
     near(first_move(1, 1), scheduled_rate(0.01, 1, 1), 2e-5, "with decay it is the schedule's");
     check(first_move(1, 1) < 0.0096, "which begins lower");
     check(first_move(3, 0) > 0.02, "and without it stays");
+    check(first_move(2, 0) < 0.0201, "Adam's second step moves nothing further than its first");
 }
 
 // Files are written beside their place: nothing is there before they are complete, and nothing is
@@ -3593,6 +3635,19 @@ static void test_story_rows(void) {
     check(field(csv, 0, "step") == 6 && before > train_loss && before < 10, "the first loss: %g",
           before);
     check(t.steps == 60, "60 steps of fit: %d", t.steps);
+    double loss[2] = {0};
+    for (int every = 1; every <= 2; every++) {
+        Options few = fast;
+        few.steps = 4;
+        few.eval_every = every;
+        GPT e = random_gpt((Config){8, 4, 1, 1, 8, 4}, 0, 2);
+        Trainer f = trainer_new("test", &e, loss_tokens, 1, &few);
+        fit(&f, &as, &bs);
+        for (int row = 0; row < 4 / every; row++) {
+            loss[every - 1] += field(csv, row, "loss") * every / 4;
+        }
+    }
+    near(loss[1], loss[0], 1e-5, "fit's loss: the mean since the last row");
 }
 
 // Of the groups that are held out the first 500 count. A loss of pairs is a mean over pairs.
@@ -3692,6 +3747,7 @@ static void test_hist(void) {
     const char *story = tiny_policy("m.bin", data, 0.5, 0.2);  // ends after each token with p 0.5
     works("hist -m %s --data %s --task min -n 4000", story, data);
     slurp(in_scratch("stdout"), &text);
+    check(!strncmp(text, "bin,share\n1,", 12), "lengths begin at 1: %.20s", text);
     double total = 0;
     for (char *line = strchr(text, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
         total += strtod(strchr(line, ',') + 1, NULL);
@@ -3929,6 +3985,7 @@ static void test_collect(void) {
         r.source = NULL;
         r.at_once = r.total = 1;
         r.round = 0;
+        o.steps = 7;
         collect(&r.trainer);
         check(r.trainer.left == o.steps, "a file of pairs lasts for all steps");
         check(r.data.reward[0] == 1 && r.data.reward[1] == 0, "%s: labels of a file: %g, %g",
@@ -4030,6 +4087,10 @@ static void test_measures(void) {
     }
     check(has_any("a dog ran", "cat,dog") && has_any("dog", "dog") && !has_any("two dogs", "dog")
           && !has_any("a hotdog", "dog") && has_any("A cat.", "dog,cat"), "whole words");
+    const double up[] = {1, 2, 4}, down[] = {-2, -4, -8}, flat[] = {3, 3, 3};
+    near(correlation(up, up, 3), 1, 1e-12, "a series' correlation with itself");
+    near(correlation(up, down, 3), -1, 1e-12, "and with its opposite");
+    check(isnan(correlation(up, flat, 3)), "one that does not vary correlates with nothing");
 }
 
 // The options of a command after these words.
@@ -4470,6 +4531,7 @@ static const struct {
     {"log: means since the last row", test_log_means, BOTH},
     {"collections", test_collections, BOTH},
     {"KL penalty", test_kl_penalty, BOTH},
+    {"value head of a run", test_value_head, BOTH},
     {"story rewards", test_story_rewards, BOTH},
     {"reward model", test_reward_model, FLOAT},
     {"eval", test_eval, FLOAT},
