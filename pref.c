@@ -137,7 +137,7 @@ static void stop_if(int wrong, int status, const char *format, ...) {
     va_end(args);
 }
 
-// Prints a line about something that is no error but that the user should know.
+// Prints a line about something that is not an error but that the user should know.
 static void note(const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -200,7 +200,7 @@ typedef struct Options {
 
 typedef struct { FILE *f; const char *path; size_t size; } Input;
 
-// Opens a file for reading. Error: it is no regular file, or cannot be opened.
+// Opens a file for reading. Error: it is not a regular file, or cannot be opened.
 static Input input_open(const char *path) {
     struct stat s = {0};
     int found = stat(path, &s) == 0;  // opening a pipe would wait for its writer
@@ -280,9 +280,9 @@ static uint64_t rng_next(Rng *r) {
 
 // What each random stream is for. The values only need to be distinct.
 enum {
-    EVALUATION_STREAM = 1, PROBE_STREAM, EXAMPLE_STREAM, EVAL_STREAM, EVAL_REF_STREAM, PAIRS_STREAM,
-    BENCH_STREAM = 'b', BANDIT_STREAM = 'd', EPOCH_STREAM = 'e', HELD_OUT_STREAM = 'h',
-    INIT_STREAM = 'i', LABEL_STREAM = 'l', ORDER_STREAM = 'o', PROMPT_STREAM = 'x',
+    SAMPLE_STREAM, EVALUATION_STREAM, PROBE_STREAM, EXAMPLE_STREAM, EVAL_STREAM, EVAL_REF_STREAM,
+    PAIRS_STREAM, BENCH_STREAM = 'b', BANDIT_STREAM = 'd', EPOCH_STREAM = 'e', INIT_STREAM = 'i',
+    HELD_OUT_STREAM = 'h', LABEL_STREAM = 'l', ORDER_STREAM = 'o', PROMPT_STREAM = 'x',
     COLLECTION_STREAM = 1000  // and those that follow, one for each collection
 };
 
@@ -432,8 +432,8 @@ static Matrix submatrix(Matrix m, int i, int j) {
 enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES };
 enum { BLOCK_K = 256, BLOCK_N = 32, BLOCK_M = 64 };
 
-// Copies b (K, N) to panels (K, TILE_N), which a tile reads from start to end: packed_size(K, N)
-// numbers. Columns beyond N are filled with zeros; a last panel of few columns is LANES wide.
+// Copies b (K, N) to panels (K, TILE_N), which tiles read in order: at most packed_size(K, N)
+// numbers. Columns beyond N are zeros. A last panel of few columns is only LANES wide.
 static void pack(real *panel, Matrix b, int K, int N) {
     for (int j = 0; j < N; j += TILE_N) {
         int n = min_int(N - j, TILE_N), width = n <= LANES ? LANES : TILE_N;
@@ -542,7 +542,7 @@ static void matmul(Matrix c, Matrix init, Matrix a, Matrix b, int M, int N, int 
 
 // ==== 3  Layers, forward and backward in pairs ===================================================
 // N is the number of tokens of all rows, C the number of channels, V the vocabulary; dx is the
-// gradient of the loss by x. Backward functions add to the gradients of weights.
+// gradient of the loss with respect to x. Backward functions add to the gradients of weights.
 
 // Computes y (N, OC) = init + x (N, C) w^T + bias, with w (OC, C) packed. init, bias may be NULL.
 static void linear_forward(real *y, const real *init, const real *x, const real *packed,
@@ -901,8 +901,9 @@ static Batch batch_of_tokens(uint64_t max_rows, uint64_t max_tokens) {
     return b;
 }
 
-// Makes an empty batch with room for everything.
+// Makes an empty batch with room for everything, in groups of one size.
 static Batch batch_new(uint64_t max_rows, uint64_t max_tokens, int group) {
+    stop_if(max_rows * (group - 1) / 2 > INT_MAX, 1, "groups of %d have too many pairs", group);
     Batch b = batch_of_tokens(max_rows, max_tokens);
     b.group = group;
     b.reward = alloc(max_rows, sizeof(double), "a batch");
@@ -1784,8 +1785,8 @@ static int batch_add_text(Batch *b, const World *w, const char *prompt, const ch
     return n;
 }
 
-// Appends the pair of a line. Error: it is no pair, or does not fit the context. Returns whether a
-// response does not continue its prompt as text does: it begins without a space, or repeats it.
+// Appends the pair of a line. Error: it is not a pair, or does not fit the context. Returns whether
+// a response does not continue its prompt as text does: it begins without a space, or repeats it.
 static int batch_add_pair(Batch *b, const World *w, char *field[3], const char *path, int line) {
     const char *wrong = strcmp(field[1], field[2]) ? NULL : "chosen and rejected are the same";
     size_t n_prompt = strlen(field[0]);
@@ -1815,7 +1816,8 @@ static Batch pairs_read(const World *w, const char *path) {
     int n_lines = 0, columns = 0, n_odd = 0, first_odd = 0;
     while (getline(&text, &room, in.f) >= 0) { n_lines++; }
     rewind(in.f);
-    Batch b = batch_new(2 * (uint64_t)n_lines, 2 * (uint64_t)(in.size + 2 * n_lines), 2);
+    uint64_t n_rows = 2 * (uint64_t)n_lines, by_size = 2 * (uint64_t)in.size + 2 * n_rows;
+    Batch b = batch_new(n_rows, (uint64_t)fmin(n_rows * (double)w->T, by_size), 2);
     for (int line = 1; line <= n_lines; line++) {
         ssize_t length = getline(&text, &room, in.f);
         stop_if(strlen(text) != (size_t)length, 1, "%s:%d: holds a NUL byte", path, line);
@@ -2568,8 +2570,8 @@ static void tune(Run *run) {
     run->at_once = run->total;
 #endif
     uint64_t n_rows = run->source ? (uint64_t)run->at_once * o->n : 0;
-    int room = (int)fmax(n_rows, EVAL_BANDIT);
     if (run->source) { run->data = batch_new(n_rows, n_rows * T, o->n); }
+    int room = (int)fmax(n_rows, EVAL_BANDIT);
     run->prompts = batch_new(room, (uint64_t)room * min_int(T, MAX_PROMPT), 1);
     run->sampler = sampler_new(run->policy.c, room, T);
     t->data = &run->data;
@@ -2670,7 +2672,7 @@ static int find(const char *what, const char *word, const void *table, size_t n,
     stop(2, "unknown %s '%s'; there are %s", what, word, names);
 }
 
-// Sets option p from text. Usage error: the value is missing, no number, or out of range.
+// Sets option p from text. Usage error: the value is missing, not a number, or out of range.
 static void option_set(Options *o, const Option *p, const char *text) {
     char *field = (char *)o + p->at, *end = NULL;
     stop_if(!text, 2, "%s: expected a value (%s) after it", p->name, p->value);
@@ -2752,7 +2754,7 @@ static int *encode_row(const Tokenizer *t, const char *text, int max, int *n) {
 static void print_samples(const GPT *g, const Tokenizer *t, const Options *o) {
     int n, *prompt = encode_row(t, o->prompt, g->c.maxT - 1, &n);
     Sampling how = {.T = min_int(g->c.maxT, n + o->max_len), .eot = t->eot, .top_k = o->top_k,
-                    .temperature = o->temperature, .seed = o->seed};
+                    .temperature = o->temperature, .seed = o->seed, .stream = SAMPLE_STREAM};
     Acts s = sampler_new(g->c, o->n, how.T);
     Batch start = batch_new(1, n, 1), out = batch_new(o->n, (uint64_t)o->n * how.T, 1);
     batch_add(&start, prompt, n, n);
@@ -2924,7 +2926,7 @@ static void command_rm(Options *o) {
     int n_pairs = all.n_rows / 2, n_held = (n_pairs + 9) / 10;
     stop_if(n_pairs == 1, 1, "%s: one pair is not enough", o->pairs);
     Batch known = batch_new(all.n_rows, all.n_tokens, 2);
-    Batch held = batch_new(all.n_rows, all.n_tokens, 2);
+    Batch held = batch_new(2 * n_held, 2 * (uint64_t)n_held * w.T, 2);
     Deck deck = deck_new(n_pairs, o->seed, HELD_OUT_STREAM);
     for (int i = 0; i < n_pairs; i++) {
         batch_copy_group(i < n_pairs - n_held ? &known : &held, &all, deal(&deck), w.T);
@@ -2933,7 +2935,8 @@ static void command_rm(Options *o) {
     t.uses_logp = 0;
     t.uses_value = 1;
     fit(&t, &known, &held);
-    Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = o->seed};
+    Sampling how = {.T = w.T, .eot = w.t.eot, .temperature = 1, .seed = o->seed,
+                    .stream = SAMPLE_STREAM};
     standardise(&rm, &t.acts, &ref, &all, &how);
     gpt_forward(&rm, &t.acts, &held, NULL, held.value);
     for (const int *row = held.row; row < held.row + held.n_rows; row += 2) {
@@ -3107,8 +3110,8 @@ static void command_help(Options *o) {
     }
     if (!strcmp(c->name, "sft")) { printf("defaults: --steps 4000 --batch 16 --lr 0.003\n"); }
     if (strcmp(c->name, "tune")) { return; }
-    printf("defaults: --steps 1000 --batch 10 -n 10 --reuse 10 --beta 0.1 (rwr: 1); for stories\n"
-           "--steps 80 --batch 8 -n 8 --reuse 2; with --pairs --batch 32; --lr see below\n");
+    printf("defaults: --steps 1000 --batch 10 -n 10 --reuse 10; for stories --steps 80 --batch 8\n"
+           "-n 8 --reuse 2; with --pairs --batch 32; --lr see below\n");
     printf("\ntasks\n");
     for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
     printf("\n%-68s%-10s%-7s%-18s--lr: bandit; stories: fresh, fixed, pairs, --kl\n", "methods",
@@ -3168,21 +3171,21 @@ static void start_process(void) {
 // Runs the command argv[1] with the options that follow.
 static void run_command(int argc, char **argv) {
     start_process();
-    const char *name = argc > 1 ? argv[1] : "help";
+    const char *name = argc > 1 ? argv[1] : "help", *topic = NULL;
     for (int a = 1; a < argc; a++) {
         if (!strcmp(argv[a], "-h") || !strcmp(argv[a], "--help")) {
-            command_help(&(Options){.file = a > 1 ? name : NULL});
-            return;
+            topic = a > 1 ? argv[1] : NULL;  // "pref tune --help" is "pref help tune"
+            name = "help";
+            argc = 0;
         }
     }
     const Command *c = &COMMANDS[find("command", name, COMMANDS, N_COMMANDS, sizeof *COMMANDS)];
     Options o = c->defaults;
+    o.file = topic;
     options_parse(&o, c->name, argc > 2 ? argc - 2 : 0, argv + 2);
-    for (int i = 0; i < N_OPTIONS; i++) {
-        if (lists(c->needs, OPTIONS[i].name) && !(o.given >> i & 1)) {
-            const Option *p = &OPTIONS[i];
-            stop(2, "%s %s is needed; see " PROGRAM " help %s", p->name, p->value, c->name);
-        }
+    for (const Option *p = OPTIONS; p < OPTIONS + N_OPTIONS; p++) {
+        stop_if(lists(c->needs, p->name) && !(o.given >> (p - OPTIONS) & 1), 2,
+                "%s %s is needed; see " PROGRAM " help %s", p->name, p->value, c->name);
     }
     check_files(&o);
     c->run(&o);
@@ -3192,10 +3195,10 @@ static void run_command(int argc, char **argv) {
 #ifndef TESTING
 int main(int argc, char **argv) {
 #ifdef _OPENMP
-    // Waiting threads spin by default, and on a busy machine take the time of those that work. The
-    // library reads from the environment, before main begins, how long they do: so the program sets
-    // a short time and starts itself again.
-    if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT") && !getenv("KMP_BLOCKTIME")) {
+    // Waiting threads spin by default, and on a busy machine take the time of those that work. How
+    // long they spin is read before main, so a program that knows its own path starts itself again.
+    int is_set = getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME");
+    if (argc > 0 && strchr(argv[0], '/') && !is_set) {
         setenv("GOMP_SPINCOUNT", "10000", 1);  // for gcc: some 20 microseconds
         setenv("KMP_BLOCKTIME", "0", 1);       // for clang
         execv(argv[0], argv);  // if this fails, the program goes on as it is

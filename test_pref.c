@@ -1992,7 +1992,9 @@ static void test_tune_errors(void) {
     fails(2, "sft knows only 'bandit'", "sft --task r1");
     fails(2, "--len: for bandit; this run is stories", "sft --len 3");
     fails(1, "needs", "bench -B 65536 -T 65536 -C 64");
-    fails(1, "are too many", "%s --len 2 -m %s --queries 1000000000", tune, ref);
+    fails(1, "groups of 10 have too many pairs", "%s --len 2 -m %s --queries 1000000000", tune,
+          ref);
+    fails(1, "are too many", "%s --len 2 -m %s -n 2 --reuse 1 --queries 1000000000", tune, ref);
     run.program = "./pref_onpolicy";
     fails(2, "--kl: at first the policy is the reference",
           "%s --len 2 -m %s --kl 0.1 --steps 10 --collect 100 --reuse 1", tune, ref);
@@ -3078,6 +3080,7 @@ static void test_interruption(void) {
         fails(1, "/dev/full: cannot write it",
               "tune --method bon --task r1 --len 2 --steps 2 -m %s --log /dev/full", ref);
         shell("$RUNNER %s --cli help > /dev/full 2>/dev/null; test $? = 1", run.self);
+        shell("$RUNNER %s --cli tune --help > /dev/full 2>/dev/null; test $? = 1", run.self);
     }
     // two programs at one log
     Output held = csv_open(in_scratch("held.csv"), "a,b\n");
@@ -3756,6 +3759,10 @@ static void test_hist(void) {
     near(strtod(strstr(text, "\n1,") + 3, NULL), 0.5, 0.03, "half of the responses have length 1");
     near(strtod(strstr(text, "\n3,") + 3, NULL), 0.125, 0.02, "an eighth have length 3");
     fails(2, "--data: for stories", "hist -m %s --task r1 --len 3 --data %s", m, data);
+    fails(2, "--data: for stories; this run is ids", "score -m %s --ids x --data %s", m, data);
+    fails(2, "--data: for files of pairs", "info %s --data %s", m, data);
+    fails(2, "--data: for files of pairs", "info %s --data %s", data, data);
+    works("info %s", m);
     fails(2, "--len: for bandit", "hist -m %s --data %s --task min --len 3", story, data);
 }
 

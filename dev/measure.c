@@ -51,6 +51,7 @@ static void score_row(const GPT *g, Acts *a, Batch *b, const int *id, int n) {
 // Scores a text, or rows of token ids, for comparison with another implementation.
 static void command_score(Options *o) {
     stop_if(!o->text == !o->ids, 2, "score needs one of --text and --ids");
+    check_runs(o, o->text ? "stories" : "ids");  // token numbers need no tokenizer
     Tokenizer t = {0};
     GPT g = o->text ? load_with_tokenizer(o, &t) : policy_load(o->model);
     Acts a = acts_new(&g, 1, g.c.maxT, 0);
@@ -246,6 +247,8 @@ static void command_info(Options *o) {
     Input in = input_open(o->file);
     int32_t magic;
     input_read(&in, &magic, 1, sizeof magic);
+    int is_pairs = !memcmp(&magic, "prom", 4) || !memcmp(&magic, "\xef\xbb\xbfp", 4);
+    stop_if(o->given && !is_pairs, 2, "--data: for files of pairs; %s is none", o->file);
     if (magic == MODEL_MAGIC) {
         GPT g = gpt_load(o->file);
         printf("%s: GPT-2 with %d layers, %d heads, %d channels; vocabulary %d, context %d; "
@@ -260,7 +263,7 @@ static void command_info(Options *o) {
             Batch b = stories_read(&in, &t, names[i]);
             printf("  %d %s in %d stories\n", b.n_tokens - b.n_rows, names[i], b.n_rows);
         }
-    } else if (!memcmp(&magic, "prom", 4) || !memcmp(&magic, "\xef\xbb\xbfp", 4)) {
+    } else if (is_pairs) {
         World w = {.T = 1 << 16};
         stories_load(o->data, &w.t, NULL, NULL);
         Batch b = pairs_read(&w, o->file);

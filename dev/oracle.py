@@ -166,9 +166,6 @@ def loss_tables():
     def ipo(x):
         return (margins(row_sums(x - ref_logp)) - 1 / (2 * tau)).square().mean()
 
-    def ipo_mean(x):
-        return (margins(row_sums(x - ref_logp) / lengths) - 1 / (2 * tau)).square().mean()
-
     def ppo(x):
         r, a = torch.exp(x - old_logp), A.repeat_interleave(lengths)
         return -torch.minimum(r * a, r.clamp(0.8, 1.2) * a).sum() / rows
@@ -181,7 +178,6 @@ def loss_tables():
 
     loss_table("DPO", "DPO, beta 0.1, and dloss/dlogp", logp, dpo)
     loss_table("IPO", "IPO, tau 0.05, log-ratios summed over a row", logp, ipo)
-    loss_table("IPO_MEAN", "IPO, tau 0.05, log-ratios averaged over a row", logp, ipo_mean)
     loss_table("PPO", "PPO, clip 0.2", logp, ppo)
     loss_table("RWR", "RWR, beta 1, weights at most 20", logp, rwr)
     loss_table("BT", "Bradley-Terry on scalars, and dloss/ds", torch.tensor([0.3, -0.2, 1.1, 0.9]),
