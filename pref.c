@@ -193,7 +193,7 @@ typedef struct Options {
     const char *method, *baseline;
     int steps, batch, L, NH, C, V, T, n, top_k, max_len, seed, collect, reuse, queries, len;
     int eval_every;
-    double lr, temperature, beta, tau, kl, clip, neg, gae, label_noise;
+    double lr, temperature, beta, tau, kl, clip, neg, push_worst, gae, label_noise;
 } Options;
 
 // --- files ---------------------------------------------------------------------------------------
@@ -1588,7 +1588,8 @@ typedef struct {
     int T;              // the most tokens in a row
     Tokenizer t;        // this and what follows: for stories only
     Batch train, val;
-    int longest, mode;  // the longest response that earns anything (103 of 128), the commonest one
+    int longest;        // the longest response that earns anything (103 tokens of 128)
+    double mode, width;  // the commonest length; twice the standard deviation of the lengths
 } World;
 
 // To add a task, write its true reward, in [0, 1], of a response of n tokens, and a row of TASKS.
@@ -1597,7 +1598,7 @@ typedef struct Task {
     double (*reward)(const World *w, const int *y, int n);
     int is_bandit;  // whether prompts are single tokens, and not the beginnings of stories
     int peak;       // bandit: the token that earns most
-    int skewed;     // stories: whether the preference pairs are mostly of long responses
+    int truncates;  // stories: whether the responses of preference pairs are cut short at random
     const char *help;
 } Task;
 
@@ -1612,7 +1613,7 @@ static double reward_short(const World *w, const int *y, int n) {
     return 1 - (n - 1) / (w->longest - 1.0);
 }
 static double reward_typical(const World *w, const int *y, int n) {
-    return exp(-pow((n - w->mode) / 10.0, 2));
+    return exp(-pow((n - w->mode) / w->width, 2));
 }
 
 static const Task TASKS[] = {
@@ -1623,9 +1624,9 @@ static const Task TASKS[] = {
     {.name = "min", .reward = reward_short,
      .help = "stories: 1 - (l-1)/102 for l tokens, far from the reference"},
     {.name = "mode", .reward = reward_typical,
-     .help = "stories: exp(-((l-m)/10)^2), where m is the commonest length"},
-    {.name = "skew", .reward = reward_short, .skewed = 1,
-     .help = "stories: as min, but most pairs are of long responses"},
+     .help = "stories: exp(-((l-m)/w)^2): m the commonest length, w twice their std"},
+    {.name = "skew", .reward = reward_short, .truncates = 1,
+     .help = "stories: as min, but the responses of pairs are cut short at random"},
 };
 enum { N_TASKS = sizeof TASKS / sizeof *TASKS };
 
@@ -1638,20 +1639,26 @@ static void check_tokenizer(const char *path, const GPT *g, const char *data, co
     if (!g->tokenizer) { note("%s does not say which tokenizer it needs; taking %s", path, data); }
 }
 
-// Returns the response length with the most responses within 4 tokens of it, or 0 if none fits.
-static int commonest_length(const World *w) {
-    int *count = alloc(w->T + 9, sizeof(int), "lengths"), most = 0, mode = 0;  // [4 + length]
+// Sets the mode of the training responses' lengths, the length with the most responses within 4
+// tokens of it, and the width of the reward around it. Only responses that fit are counted. Error:
+// there are none.
+static void measure_lengths(World *w, const char *path) {
+    int n = 0, *count = alloc(w->T + 9, sizeof(int), "lengths"), most = 0;  // [4 + length]
+    double *length = alloc(w->train.n_rows, sizeof(double), "lengths");
     for (int r = 0; r < w->train.n_rows; r++) {
-        int n = response_length(&w->train, r);
-        if (n <= w->longest) { count[4 + n]++; }
+        int l = response_length(&w->train, r);
+        if (l > w->longest) { continue; }
+        count[4 + l]++;
+        length[n++] = l;
     }
-    for (int n = 1; n <= w->longest; n++) {
+    stop_if(n == 0, 1, "%s: no response fits in %d tokens", path, w->longest);
+    for (int l = 1; l <= w->longest; l++) {
         int near = 0;
-        for (int i = n; i < n + 9; i++) { near += count[i]; }
-        if (near > most) { mode = n; }
+        for (int i = l; i < l + 9; i++) { near += count[i]; }
+        if (near > most) { w->mode = l; }
         most = near > most ? near : most;
     }
-    return mode;
+    w->width = fmax(2 * moments(length, n).std, 1);
 }
 
 // Returns the world of model g, with the stories of o->data. Error: g does not fit the task.
@@ -1665,8 +1672,7 @@ static World world_new(const Task *task, const Options *o, const GPT *g) {
     stop_if(w.longest < 2, 1, "a context of %d tokens has no room for stories", w.T);
     stories_load(o->data, &w.t, &w.train, &w.val);
     check_tokenizer(o->model, g, o->data, &w.t);
-    w.mode = commonest_length(&w);
-    stop_if(!w.mode, 1, "%s: no response fits in %d tokens", o->data, w.longest);
+    measure_lengths(&w, o->data);
     return w;
 }
 
@@ -1899,12 +1905,18 @@ static double loss_pref_ft(Batch *b, const Options *o) {
 
 // Best of N: the mean over prompts of -log pi(y_best), where y_best has the highest reward of its
 // group (the first on a tie). On fresh samples this is RAFT (Dong et al. 2023) or expert iteration.
+// With --push-worst X, the same mean of X log pi(y_worst) is added: the paper's best-of-N with an
+// explicit negative gradient. A group whose rewards are all equal has no worst response.
 static double loss_bon(Batch *b, const Options *o) {
     double loss = 0, weight = (double)b->group / b->n_rows;
     for (int r = 0; r < b->n_rows; r += b->group) {
-        int best = r;
-        for (int i = r; i < r + b->group; i++) { best = b->reward[i] > b->reward[best] ? i : best; }
+        int best = r, worst = r;
+        for (int i = r; i < r + b->group; i++) {
+            best = b->reward[i] > b->reward[best] ? i : best;
+            worst = b->reward[i] < b->reward[worst] ? i : worst;
+        }
         loss += imitate(b, best, weight);
+        if (worst != best) { loss += imitate(b, worst, -weight * o->push_worst); }
     }
     return loss;
 }
@@ -2047,33 +2059,28 @@ typedef struct {
     Loss loss, loss_with_values;  // the latter for --baseline value, if the method can use it
     int needs_pairs, needs_ref, needs_old;  // whether it reads b->pair, ref_logp, old_logp
     int ignores_rewards;
-    int imitates;  // whether dlogp <= 0 always; the rewards of fixed data are then a bound
-    const char *reads;  // the options among --beta --tau --clip --baseline --neg that it reads
+    int imitates;  // whether it imitates responses: the rewards of fixed data are then a bound
+    const char *reads;  // which it reads of --beta --tau --clip --baseline --neg --push-worst
     double beta;   // the default of --beta
-    double lr[5];  // that of --lr: bandit; stories: fresh, fixed, pairs file, fresh with --kl
 } Method;
 
 static const Method METHODS[] = {
     {"sft", "imitates all responses", "no", "yes", "no", loss_sft,
-     .imitates = 1, .ignores_rewards = 1, .lr = {3e-4, 1e-4, 1e-4, 1e-4, 1e-4}},
+     .imitates = 1, .ignores_rewards = 1},
     {"pref-ft", "imitates the winners of pairs (filtered SFT on chosen)", "no", "yes", "no",
-     loss_pref_ft, .imitates = 1, .needs_pairs = 1, .lr = {3e-4, 1e-4, 1e-4, 1e-3, 1e-4}},
-    {"bon", "imitates the best of n (fresh: RAFT, expert iteration)", "either", "either", "no",
-     loss_bon, .imitates = 1, .lr = {1e-3, 1e-2, 1e-2, 1e-2, 3e-3}},
+     loss_pref_ft, .imitates = 1, .needs_pairs = 1},
+    {"bon", "imitates the best of n (fresh: RAFT, expert iteration)", "either", "either",
+     "--push-worst", loss_bon, .imitates = 1, .reads = "--push-worst"},
     {"rwr", "imitates all, weighted by exp(A/beta)", "either", "either", "no",
-     loss_rwr, .imitates = 1, .reads = "--beta --baseline", .beta = 1,
-     .lr = {3e-4, 3e-3, 3e-3, 3e-3, 3e-4}},
+     loss_rwr, .imitates = 1, .reads = "--beta --baseline", .beta = 1},
     {"reinforce", "policy gradient (with --baseline loo: RLOO)", "yes", "no", "with a baseline",
-     loss_reinforce, .reads = "--baseline --neg", .lr = {1e-3, 1e-3, 3e-3, 1e-4, 3e-4}},
+     loss_reinforce, .reads = "--baseline --neg"},
     {"ppo", "clipped policy gradient (group baseline: GRPO-like)", "yes", "yes", "with a baseline",
-     loss_ppo, loss_ppo_value, .needs_old = 1, .reads = "--clip --baseline --neg",
-     .lr = {1e-3, 3e-3, 3e-3, 3e-3, 3e-4}},
+     loss_ppo, loss_ppo_value, .needs_old = 1, .reads = "--clip --baseline --neg"},
     {"dpo", "widens the margins of pairs (fresh: online DPO)", "either", "yes", "yes",
-     loss_dpo, .needs_pairs = 1, .needs_ref = 1, .reads = "--beta --neg", .beta = 0.1,
-     .lr = {3e-3, 1e-3, 1e-3, 3e-4, 3e-4}},
+     loss_dpo, .needs_pairs = 1, .needs_ref = 1, .reads = "--beta --neg", .beta = 0.1},
     {"ipo", "pulls the margins of pairs to 1/(2 tau)", "either", "yes", "yes",
-     loss_ipo, .needs_pairs = 1, .needs_ref = 1, .reads = "--tau --neg",
-     .lr = {1e-2, 1e-4, 1e-4, 1e-4, 1e-4}},
+     loss_ipo, .needs_pairs = 1, .needs_ref = 1, .reads = "--tau --neg"},
 };
 enum { N_METHODS = sizeof METHODS / sizeof *METHODS };
 
@@ -2359,10 +2366,13 @@ typedef struct Run {
     Batch prompts, data;       // the prompts drawn last; a collection
     Batch eval;                // fresh samples of the policy, by which it is measured
     Batch probe;               // pairs of reference samples, whose log-probabilities are watched
+    Batch train_probe;         // the same for pairs of the data trained on, if these are fixed
     const GPT *source;         // who samples the collections; NULL: they are the pairs of a file
     double at_once, total;     // prompts in a collection; prompts in all collections
     int round, queries;        // collections and responses so far
+    double bound;              // what imitating fixed data perfectly would earn, or 0
     double start_gold, start_entropy;  // of the reference, at step 0
+    double gold;               // the last true reward
 } Run;
 
 enum { EVAL_BANDIT = 512, EVAL_STORIES = 256, PROBE_PAIRS = 128, CUT_PENALTY = 3 };
@@ -2416,19 +2426,40 @@ static void label(Run *run, Batch *b, double kl) {
 }
 
 // Prints the most that imitation of fixed data can earn: the mean true reward of the responses,
-// weighted by dlogp, which does not depend on the policy.
+// weighted by dlogp, which does not depend on the policy. Responses that are pushed down count 0.
 static void print_imitation_bound(Run *run) {
     Batch *b = &run->data;
     double weights = 0, total = 0;
     make_pairs(b);
     loss_and_dlogp(b, run->method->loss, run->o);
     for (int r = 0; r < b->n_rows; r++) {
-        double weight = -(double)b->dlogp[b->start[r]];
+        double weight = fmax(-(double)b->dlogp[b->start[r]], 0);
         weights += weight;
         total += weight * gold_reward(&run->world, b, r);
     }
-    double bound = total / weights;
-    if (weights > 0) { printf("imitating these samples perfectly would earn %.4f\n", bound); }
+    if (weights > 0) {
+        run->bound = total / weights;
+        printf("imitating these samples perfectly would earn %.4f\n", run->bound);
+    }
+}
+
+// Sets the rows of train_probe to PROBE_PAIRS of the pairs trained on, evenly spread over the data,
+// or to all of them if they are fewer.
+static void make_train_probe(Run *run) {
+    Batch *b = &run->train_probe;
+    const Batch *data = &run->data;
+    make_pairs(&run->data);
+    int n = min_int(data->n_pairs, PROBE_PAIRS);
+    for (int p = 0; p < n; p++) {
+        Pair y = data->pair[(size_t)p * data->n_pairs / n];
+        for (int k = 0; k < 2; k++) {
+            int r = k ? y.lost : y.won, at = data->row[r];
+            b->reward[b->n_rows] = !k;
+            batch_add(b, data->token + at, data->row[r + 1] - at, data->start[r] - at);
+        }
+    }
+    make_pairs(b);
+    if (n > 0) { gpt_forward(&run->ref, &run->trainer.acts, b, b->ref_logp, NULL); }
 }
 
 // Makes the next collection.
@@ -2445,7 +2476,9 @@ static void collect(Trainer *t) {
     run->round++;
     deck_restart(&t->deck, n_prompts);
     t->left = run->source ? (long long)n_prompts * o->reuse / o->batch : o->steps;
-    if (run->method->imitates && n_prompts == run->total) { print_imitation_bound(run); }
+    if (n_prompts < run->total) { return; }
+    if (run->method->imitates) { print_imitation_bound(run); }
+    make_train_probe(run);
 }
 
 // --- evaluation: nothing that is measured here reaches the training ------------------------------
@@ -2466,7 +2499,8 @@ enum { GOLD, PROXY, KL, ENTROPY, DISTINCT, LENGTH, N_MEASURES };
 enum { LOGP_CHOSEN, LOGP_REJECTED, MARGIN, ACCURACY, N_PAIR_MEASURES };
 static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,"
     "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
-    "grad_norm,clip_frac,seconds\n";
+    "grad_norm,clip_frac,seconds,train_logp_chosen,train_logp_rejected,train_reward_margin,"
+    "train_reward_accuracy\n";
 
 // Measures row r, whose logp, ref_logp and (with a reward model) reward are set.
 static double measure(const Run *run, const Batch *b, int r, int what) {
@@ -2502,7 +2536,7 @@ static void make_probe(Run *run) {
 
 // Sets what is measured of b's pairs; NAN if it has none.
 static void measure_pairs(Run *run, Batch *b, double mean[N_PAIR_MEASURES]) {
-    gpt_forward(&run->policy, &run->trainer.acts, b, b->logp, NULL);
+    if (b->n_pairs) { gpt_forward(&run->policy, &run->trainer.acts, b, b->logp, NULL); }
     for (int k = 0; k < N_PAIR_MEASURES; k++) { mean[k] = b->n_pairs ? 0 : NAN; }
     for (int p = 0; p < b->n_pairs; p++) {
         double h = margin(b, b->pair[p]);
@@ -2516,29 +2550,32 @@ static void measure_pairs(Run *run, Batch *b, double mean[N_PAIR_MEASURES]) {
 // Writes a number, or an empty field for NAN, which stands for a quantity that a method lacks.
 static void log_number(FILE *f, double x) { fprintf(f, isnan(x) ? "," : ",%.6g", x); }
 
-static void log_row(const Trainer *t, int step, const double *mean) {
+static void log_row(const Trainer *t, int step, const double *mean, const double *trained) {
     double n = t->sum.n > 0 ? t->sum.n : NAN;
     double clip_frac = t->run->method->needs_old ? t->sum.clip_frac : NAN;
     const double sums[] = {t->sum.push_up, t->sum.push_down, t->sum.grad_norm, clip_frac};
-    fprintf(t->log.f, "%d,%d", step, t->run->queries);
+    fprintf(t->log.f, "%d,%d", step, step ? t->run->queries : 0);
     log_number(t->log.f, t->sum.loss / n);
     for (int i = 0; i < N_MEASURES + N_PAIR_MEASURES; i++) { log_number(t->log.f, mean[i]); }
     for (int i = 0; i < 4; i++) { log_number(t->log.f, sums[i] / n); }
-    fprintf(t->log.f, ",%.3f\n", t->spent);
+    fprintf(t->log.f, ",%.3f", t->spent);
+    for (int i = 0; i < N_PAIR_MEASURES; i++) { log_number(t->log.f, trained[i]); }
+    fputc('\n', t->log.f);
 }
 
 // Measures the policy on fresh samples and on the probe pairs, prints a line and logs a row.
 static void evaluate(Trainer *t, int step) {
     Run *run = t->run;
     Batch *b = &run->eval;
-    double mean[N_MEASURES + N_PAIR_MEASURES] = {0};
+    double mean[N_MEASURES + N_PAIR_MEASURES] = {0}, trained[N_PAIR_MEASURES];
     sample_evaluation(run, repeated(EVALUATION_STREAM, step));
     for (int r = 0; r < b->n_rows; r++) {
         for (int k = 0; k < N_MEASURES; k++) { mean[k] += measure(run, b, r, k) / b->n_rows; }
     }
     measure_pairs(run, &run->probe, mean + N_MEASURES);
+    measure_pairs(run, &run->train_probe, trained);
     progress("%s", "");
-    printf("step %5d  queries %6d  reward %.4f  ", step, run->queries, mean[GOLD]);
+    printf("step %5d  queries %6d  reward %.4f  ", step, step ? run->queries : 0, mean[GOLD]);
     if (run->rm.params) { printf("proxy %6.3f  length %5.1f  ", mean[PROXY], mean[LENGTH]); }
     printf("KL %7.3f  entropy %6.2f  distinct %.3f\n", mean[KL], mean[ENTROPY], mean[DISTINCT]);
     fflush(stdout);
@@ -2550,7 +2587,8 @@ static void evaluate(Trainer *t, int step) {
              "reward is lower; --lr %g is probably too high", mean[ENTROPY], run->start_entropy,
              run->o->lr);
     }
-    if (t->log.f) { log_row(t, step, mean); }
+    if (t->log.f) { log_row(t, step, mean, trained); }
+    run->gold = mean[GOLD];
     memset(&t->sum, 0, sizeof t->sum);
 }
 
@@ -2576,14 +2614,19 @@ static void tune(Run *run) {
     run->sampler = sampler_new(run->policy.c, room, T);
     t->data = &run->data;
     t->deck = deck_new((int)run->at_once, o->seed, ORDER_STREAM);
-    t->left = 0;
     t->run = run;
     t->refill = collect;
     t->report = evaluate;
     t->out = o->out;
     make_probe(run);
+    double begin = seconds();
+    collect(t);  // before the first row of the log, which has columns about fixed data
+    t->spent += seconds() - begin;
     evaluate(t, 0);
     train(t);
+    if (run->bound > 0) {
+        printf("the policy earns %.4f, perfect imitation %.4f\n", run->gold, run->bound);
+    }
 }
 
 // ==== 11  Commands ===============================================================================
@@ -2628,6 +2671,8 @@ static const Option OPTIONS[] = {
     {"--baseline", "NAME", TEXT(baseline), "tune", "method", "none, loo, group, value"},
     {"--gae", "X", NUMBER(gae, 0, 1), "tune", "value", "lambda, for --baseline value"},
     {"--neg", "X", NUMBER(neg, 0, 1e6), "tune", "method", "a factor on the negative gradient"},
+    {"--push-worst", "X", NUMBER(push_worst, 0, 1e6), "tune", "method",
+     "weight of pushing down the worst of n"},
     {"--len", "N", INT(len, 1, 1000), "sft tune hist", "bandit", "tokens in a response"},
     {"--eval-every", "N", INT(eval_every, 1, 1e9), "tune", "", "steps between rows of the log"},
     {"--label-noise", "X", NUMBER(label_noise, 0, 1e6), "pairs", "", "the labels' temperature"},
@@ -2828,21 +2873,29 @@ static Run story_run(const Options *o) {
     return run;
 }
 
+// Cuts a response of n tokens to a length drawn from an exponential distribution with mean 15 and at
+// least 1, unless that is longer. End-of-text takes the place of its last token. Returns its length.
+static int truncate_response(int *y, int n, int eot, Rng *r) {
+    double drawn = ceil(-15 * log(1 - rng_uniform(r)));
+    n = drawn < n ? (int)fmax(drawn, 1) : n;
+    y[n - 1] = eot;
+    return n;
+}
+
 // Sets `pair` and text (two responses and the prompt, which the caller frees) to the first two
 // responses of a group, from row `first` on, that are complete and valid, encoded again from their
-// text, since that is what the file holds. A skewed task keeps each with probability
-// exp((l - longest) / 15). Returns whether their true rewards differ.
+// text, since that is what the file holds. Returns whether their true rewards differ.
 static int draw_pair(const World *w, const Batch *b, int first, Rng *r, Batch *pair, char **text) {
     int begin = b->row[first];
     char *prompt = text[2] = tokens_text(&w->t, b->token + begin, b->start[first] - begin);
     batch_clear(pair);
     text[0] = text[1] = NULL;
     for (int i = first; i < first + b->group && pair->n_rows < 2 && utf8_valid(prompt); i++) {
-        int n = response_length(b, i), k = pair->n_rows;
-        double keep = w->task->skewed ? exp((n - w->longest) / 15.0) : 1;
-        if (rng_uniform(r) >= keep || b->token[b->row[i + 1] - 1] != w->t.eot) { continue; }
+        int *y = b->token + b->start[i], n = response_length(b, i), k = pair->n_rows;
+        if (y[n - 1] != w->t.eot) { continue; }
+        if (w->task->truncates) { n = truncate_response(y, n, w->t.eot, r); }
         free(text[k]);
-        text[k] = tokens_text(&w->t, b->token + b->start[i], n);
+        text[k] = tokens_text(&w->t, y, n);
         if (n <= w->longest && utf8_valid(text[k])) { batch_add_text(pair, w, prompt, text[k]); }
     }
     gold_rewards(w, pair);
@@ -2863,7 +2916,7 @@ static void command_pairs(Options *o) {
     enum { PROMPTS = 64 };  // at a time
     Run run = story_run(o);
     const World *w = &run.world;
-    int each = w->task->skewed ? 32 : 4, n_rows = PROMPTS * each, n = 0;  // n: pairs so far
+    int each = 4, n_rows = PROMPTS * each, n = 0;  // n: pairs so far
     run.sampler = sampler_new(run.policy.c, n_rows, w->T);
     run.prompts = batch_new(PROMPTS, PROMPTS * MAX_PROMPT, 1);
     Batch b = batch_new(n_rows, n_rows * w->T, each), pair = batch_new(2, 2 * w->T, 2);
@@ -2984,7 +3037,7 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     stop_if(o->steps && o->queries, 2, "--steps and --queries exclude each other");
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
     o->n = o->n ? o->n : bandit ? 10 : o->pairs ? 2 : 8;
-    o->reuse = o->reuse ? o->reuse : bandit ? 10 : 2;
+    o->reuse = o->reuse ? o->reuse : 1;
     o->beta = o->beta > 0 ? o->beta : m->beta;
     o->collect = o->collect ? o->collect : o->batch;
     if (o->queries) {
@@ -2992,7 +3045,8 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
         stop_if(steps < 1 || steps > 1e8, 2, "--queries makes %.0f steps", steps);
         o->steps = (int)steps;
     }
-    o->steps = o->steps ? o->steps : bandit ? 1000 : 80;
+    o->steps = o->steps ? o->steps : bandit ? 200 : 100;
+    if (!o->eval_every) { o->eval_every = o->steps < 20 ? 1 : o->steps / 20; }
     stop_if(o->collect % o->batch, 2, "--collect must be a multiple of --batch");
     stop_if(o->n > 1024, 2, "-n: at most 1024 responses to a prompt");
     stop_if(m->needs_pairs && o->n < 2, 2, "pairs need two responses: -n 2 at least");
@@ -3000,9 +3054,9 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     stop_if(o->kl > 0 && fixed, 2, "--kl: at first the policy is the reference, so the penalty of "
             "a single collection is 0");
     stop_if(o->kl > 0 && m->ignores_rewards, 2, "--kl: for methods that read rewards, not sft");
-    // see lr in struct Method for the order
-    o->lr = o->lr > 0 ? o->lr : m->lr[bandit ? 0 : o->pairs ? 3 : fixed ? 2 : o->kl > 0 ? 4 : 1];
-    stop_if(!(o->lr > 0), 2, "%s has no learning rate of its own: --lr X is needed", m->name);
+    // One rate for all methods: Adam makes it the size of a step, so that two runs differ in the
+    // direction of their steps alone.
+    o->lr = o->lr > 0 ? o->lr : bandit ? 1e-3 : 1e-4;
     if (!strcmp(m->on_policy, unfit)) { note("%s is meant for %s", m->name, meant); }
     int compares = baseline == LEAVE_ONE_OUT || baseline == GROUP_BASELINE;
     if (o->n == 1 && compares && m->reads && lists(m->reads, "--baseline")) {
@@ -3032,6 +3086,7 @@ static void run_init(Run *run, Options *o) {
     run->trainer.neg = o->neg;
     run->eval = batch_new(n_eval, n_eval * T, 1);
     run->probe = batch_new(4 * PROBE_PAIRS, 4 * PROBE_PAIRS * T, 2);
+    run->train_probe = batch_new(2 * PROBE_PAIRS, 2 * PROBE_PAIRS * T, 2);
     run->trainer.log = csv_open(o->log, LOG_HEADER);
 }
 
@@ -3110,15 +3165,14 @@ static void command_help(Options *o) {
     }
     if (!strcmp(c->name, "sft")) { printf("defaults: --steps 4000 --batch 16 --lr 0.003\n"); }
     if (strcmp(c->name, "tune")) { return; }
-    printf("defaults: --steps 1000 --batch 10 -n 10 --reuse 10; for stories --steps 80 --batch 8\n"
-           "-n 8 --reuse 2; with --pairs --batch 32; --lr see below\n");
+    printf("defaults: --steps 200 --batch 10 -n 10 --lr 1e-3; for stories --steps 100 --batch 8\n"
+           "-n 8 --lr 1e-4; with --pairs --batch 32; --reuse 1; --eval-every a twentieth\n");
     printf("\ntasks\n");
     for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
-    printf("\n%-68s%-10s%-7s%-18s--lr: bandit; stories: fresh, fixed, pairs, --kl\n", "methods",
-           "on-policy", "reuse", "negative gradient");
+    printf("\n%-68s%-10s%-7s%s\n", "methods", "on-policy", "reuse", "negative gradient");
     for (const Method *m = METHODS; m < METHODS + N_METHODS; m++) {
-        printf("  %-10s %-54s %-9s %-6s %-16s%8g%8g%8g%8g%8g\n", m->name, m->help, m->on_policy,
-               m->reuse, m->negative, m->lr[0], m->lr[1], m->lr[2], m->lr[3], m->lr[4]);
+        printf("  %-10s %-54s %-9s %-6s %s\n", m->name, m->help, m->on_policy, m->reuse,
+               m->negative);
     }
 }
 
