@@ -2448,6 +2448,7 @@ static void print_imitation_bound(Run *run) {
 static void make_train_probe(Run *run) {
     Batch *b = &run->train_probe;
     const Batch *data = &run->data;
+    batch_clear(b);
     make_pairs(&run->data);
     int n = min_int(data->n_pairs, PROBE_PAIRS);
     for (int p = 0; p < n; p++) {

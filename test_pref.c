@@ -953,7 +953,7 @@ static void test_story_tasks(void) {
         tasks[0], &o,
         &(GPT){.c = {128, 512, 1, 1, 1, 512}, .tokenizer = tokenizer_of_file(o.data).print});
     int *y = alloc(200, sizeof(int), "a response"), count[128] = {0}, most = 0, prompts = 0;
-    check(w.longest == 103 && w.mode >= 40 && w.mode <= 60, "mode %d, longest %d", w.mode,
+    check(w.longest == 103 && w.mode >= 40 && w.mode <= 60, "mode %g, longest %d", w.mode,
           w.longest);
     for (int r = 0; r < w.train.n_rows; r++) {  // a row is the start token and a story
         int begin = w.train.row[r] + 1, n = w.train.row[r + 1] - begin;
@@ -969,9 +969,16 @@ static void test_story_tasks(void) {
             prompts = l;
         }
     }
-    check(w.mode == prompts, "the mode of lengths is %d, not %d", prompts, w.mode);
+    check(w.mode == prompts, "the mode of lengths is %d, not %g", prompts, w.mode);
+    double rows = 0, total = 0, squares = 0;  // the width is twice the standard deviation
+    for (int l = 1; l < 128; l++) {
+        rows += count[l];
+        total += count[l] * l;
+        squares += count[l] * (double)l * l;
+    }
+    near(w.width, 2 * sqrt((squares - total * total / rows) / (rows - 1)), 1e-9, "mode's width");
     for (int l = 1; l <= 120; l++) {
-        double expected[] = {l <= 103 ? 1 - (l - 1) / 102.0 : 0, exp(-pow((l - w.mode) / 10.0, 2)),
+        double expected[] = {l <= 103 ? 1 - (l - 1) / 102.0 : 0, l <= 103 ? exp(-pow((l - w.mode) / w.width, 2)) : 0,
                              l <= 103 ? 1 - (l - 1) / 102.0 : 0};
         for (int k = 0; k < 3; k++) {
             w.task = tasks[k];
@@ -2059,6 +2066,64 @@ static Options tune_options(const char *method_name, const char *task, const cha
                      .data = in_scratch("tiny.bin")};
 }
 
+// The four columns of a log's last row about the pairs of b, whose names begin with `prefix`.
+static void check_pair_columns(const Batch *b, const char *prefix, const char *what) {
+    double mean[4] = {0};
+    const char *const names[] = {"logp_chosen", "logp_rejected", "reward_margin", "reward_accuracy"};
+    for (int k = 0; k < b->n_pairs; k++) {
+        int w = b->pair[k].won, l = b->pair[k].lost;
+        double c = 0, j = 0, c_ref = 0, j_ref = 0;
+        for (int i = b->start[w]; i < b->row[w + 1]; i++) {
+            c += (double)b->logp[i];
+            c_ref += (double)b->ref_logp[i];
+        }
+        for (int i = b->start[l]; i < b->row[l + 1]; i++) {
+            j += (double)b->logp[i];
+            j_ref += (double)b->ref_logp[i];
+        }
+        double h = c - c_ref - (j - j_ref);
+        mean[0] += c / b->n_pairs;
+        mean[1] += j / b->n_pairs;
+        mean[2] += h / b->n_pairs;
+        mean[3] += (h > 0 ? 1 : h < 0 ? 0 : 0.5) / b->n_pairs;
+    }
+    for (int k = 0; k < 4; k++) {
+        char column[64];
+        snprintf(column, sizeof column, "%s%s", prefix, names[k]);
+        near(field(in_scratch("log.csv"), -1, column), mean[k], 1e-5, "%s: %s", what, column);
+    }
+}
+
+// The probe of the data trained on: every pair has been trained on, won by the higher reward, and
+// they come from all over the data. Its reference is the run's.
+static void check_train_probe(Run *t, const char *what) {
+    const Batch *b = &t->train_probe, *data = &t->data;
+    make_pairs(&t->data);
+    int expected = data->n_pairs < PROBE_PAIRS ? data->n_pairs : PROBE_PAIRS, last = 0;
+    check(b->n_pairs == expected && expected > 0, "%s: %d pairs trained on, expected %d", what,
+          b->n_pairs, expected);
+    for (int k = 0; k < b->n_pairs; k++) {
+        Pair y = b->pair[k], from = data->pair[(long long)k * data->n_pairs / expected];
+        int rows[] = {y.won, from.won, y.lost, from.lost};
+        check(y.weight == 1 && data->reward[from.won] > data->reward[from.lost], "%s: weight", what);
+        for (int i = 0; i < 4; i += 2) {
+            int at = b->row[rows[i]], n = b->row[rows[i] + 1] - at;
+            int same = n == data->row[rows[i + 1] + 1] - data->row[rows[i + 1]]
+                       && b->start[rows[i]] - at == data->start[rows[i + 1]] - data->row[rows[i + 1]];
+            check(same && !memcmp(b->token + at, data->token + data->row[rows[i + 1]],
+                                  (size_t)n * sizeof(int)),
+                  "%s: pair %d is of the data", what, k);
+        }
+        last = from.won / data->group;
+    }
+    check(last == data->n_rows / data->group - 1 || expected < PROBE_PAIRS, "%s: the last is of "
+          "group %d of %d", what, last, data->n_rows / data->group);
+    real *x = alloc(b->n_tokens, sizeof *x, "test");
+    gpt_forward(&t->ref, &t->trainer.acts, b, x, NULL);
+    check(!memcmp(x, b->ref_logp, (size_t)b->n_tokens * sizeof *x), "%s: ref_logp", what);
+    free(x);
+}
+
 // The measured columns of the last row, from the samples that the last evaluation left in the run.
 static void check_evaluation(Run *t, const char *what) {
     const Batch *b = &t->eval;
@@ -2105,31 +2170,15 @@ static void check_evaluation(Run *t, const char *what) {
     near(field(csv, -1, "distinct"), (double)different / N, 1e-5, "%s: distinct", what);
     near(field(csv, -1, "response_len"), length, 1e-5, "%s: response_len", what);
     b = &t->probe;
-    double chosen = 0, rejected = 0, margin = 0, right = 0;
     check(b->n_pairs == PROBE_PAIRS, "%s: %d probe pairs", what, b->n_pairs);
     for (int k = 0; k < b->n_pairs; k++) {
         int w = b->pair[k].won, l = b->pair[k].lost;
         check(w / 2 == l / 2 && gold_reward(&t->world, b, w) > gold_reward(&t->world, b, l),
               "%s: the truth orders probe pair %d", what, k);
-        double c = 0, j = 0, c_ref = 0, j_ref = 0;
-        for (int i = b->start[w]; i < b->row[w + 1]; i++) {
-            c += (double)b->logp[i];
-            c_ref += (double)b->ref_logp[i];
-        }
-        for (int i = b->start[l]; i < b->row[l + 1]; i++) {
-            j += (double)b->logp[i];
-            j_ref += (double)b->ref_logp[i];
-        }
-        double h = c - c_ref - (j - j_ref);
-        chosen += c / b->n_pairs;
-        rejected += j / b->n_pairs;
-        margin += h / b->n_pairs;
-        right += (h > 0 ? 1 : h < 0 ? 0 : 0.5) / b->n_pairs;
     }
-    near(field(csv, -1, "logp_chosen"), chosen, 1e-5, "%s: logp_chosen", what);
-    near(field(csv, -1, "logp_rejected"), rejected, 1e-5, "%s: logp_rejected", what);
-    near(field(csv, -1, "reward_margin"), margin, 1e-5, "%s: reward_margin", what);
-    near(field(csv, -1, "reward_accuracy"), right, 1e-5, "%s: reward_accuracy", what);
+    check_pair_columns(b, "", what);
+    check_train_probe(t, what);
+    check_pair_columns(&t->train_probe, "train_", what);
 }
 
 // The columns about training, after a single step, from the batch of that step. At its first step
@@ -2220,6 +2269,8 @@ static void test_log_columns(void) {
         near(field(csv, 0, "kl"), 0, 1e-5, "KL before the first step");
         near(field(csv, 0, "reward_accuracy"), 0.5, 0, "accuracy when all is tied");
         near(field(csv, 0, "reward_margin"), 0, 1e-5, "margin before the first step");
+        near(field(csv, 0, "train_reward_margin"), 0, 1e-5, "and on the pairs trained on");
+        near(field(csv, 0, "train_reward_accuracy"), 0.5, 0, "accuracy there when all is tied");
         const char *const empty[] = {"loss", "push_up", "push_down", "grad_norm", "proxy_reward"};
         for (int k = 0; k < 5; k++) {
             check(isnan(field(csv, 0, empty[k])), "%s is empty at step 0", empty[k]);
@@ -2529,7 +2580,7 @@ static void test_story_rewards(void) {
     Run t;
     run_init(&t, &o);
     tune(&t);
-    check(t.world.longest == TINY_LONGEST && t.world.mode == 4, "longest %d, mode %d",
+    check(t.world.longest == TINY_LONGEST && t.world.mode == 4, "longest %d, mode %g",
           t.world.longest, t.world.mode);
     check_evaluation(&t, "min");
     const Batch *step = &t.trainer.batch;
@@ -2575,7 +2626,9 @@ static void test_story_rewards(void) {
     Options q = tune_options("rwr", "mode", ref);
     q.data = spread;
     World w = world_new(&TASKS[3], &q, &t.policy);
-    check(w.mode == 7, "the mode of 3 and 11 (and a few of 2) is 7, not %d", w.mode);
+    check(w.mode == 7, "the mode of 3 and 11 (and a few of 2) is 7, not %g", w.mode);
+    // 16 of 3, 16 of 11 and 8 of 2: mean 6, squares 16 * 9 + 16 * 25 + 8 * 16 = 672
+    near(w.width, 2 * sqrt(672 / 39.0), 1e-12, "mode's width");
     // a fixed pairs file rewards 1 and 0, whatever the reward model says, for methods of pairs
     const char *pairs = in_scratch("p.txt");
     spill_pairs("p.txt", "A.\t b\t b b b\nA.\t b b\t a\n");
@@ -2650,12 +2703,17 @@ static void test_pairs(void) {
             check(swapped == 0, "without noise no label is swapped");
         }
     }
-    // skew keeps length l with weight exp((l - 15)/15); a pair is two that differ
+    // skew: a response ends after each token with probability 0.1, and is cut after each with
+    // 1 - exp(-1/15), whichever comes first; only complete ones, of at most 37, are cut
     works("pairs -m %s --data %s --task skew -n 800 --seed 5 -o %s", m, data, f);
     slurp(in_scratch("stdout"), &text);
     check(strstr(text, "800 pairs in ") != NULL, "pairs: %s", text);
     double w[TINY_LONGEST + 1], mean = 0, squares = 0, total = 0, got = 0, n = 0;
-    for (int l = 1; l <= TINY_LONGEST; l++) { w[l] = pow(0.9, l - 1) * exp((l - 15) / 15.0); }
+    for (int l = 1; l <= TINY_LONGEST; l++) {
+        double ends = 0.1 * pow(0.9, l - 1), goes_on = pow(0.9, l) - pow(0.9, 37);
+        double whole = exp(-(l - 1) / 15.0);
+        w[l] = ends * whole + goes_on * whole * (1 - exp(-1 / 15.0));
+    }
     for (int a = 1; a <= TINY_LONGEST; a++) {
         for (int b = 1; b <= TINY_LONGEST; b++) {
             if (a == b) { continue; }
@@ -2670,7 +2728,7 @@ static void test_pairs(void) {
         for (int k = 0; k < 2; k++) { got += 1 + (1 - score[k]) * 14; }
     }
     double error = sqrt((squares / total - mean * mean) / n);
-    check(fabs(got / n - mean) < 5 * error, "skew: mean length %g, expected %g +- %g", got / n,
+    check(fabs(got / n - mean) < 3 * error, "skew: mean length %g, expected %g +- %g", got / n,
           mean, error);
     // a prompt too rarely gives a pair: it says so and leaves nothing behind
     const char *same = in_scratch("same.bin");
@@ -3779,21 +3837,26 @@ static void test_pair_drawing(void) {
               && !strcmp(text[1], "aa"),
           "the first two complete responses make a pair");
     for (int k = 0; k < 3; k++) { free(text[k]); }
+    // a truncated response: min(l, 1, 2, ... with mean 15.5), its last token end-of-text
+    double lengths = 0, q = exp(-1 / 15.0);
+    int whole = 0, ones = 0, bad = 0, y[103];
+    for (int k = 0; k < 20000; k++) {
+        for (int i = 0; i < 103; i++) { y[i] = i < 102 ? 1 : w.t.eot; }
+        int l = truncate_response(y, 103, w.t.eot, &r);
+        bad += l < 1 || l > 103 || y[l - 1] != w.t.eot || (l > 1 && y[l - 2] == w.t.eot);
+        lengths += l / 20000.0;
+        whole += l == 103;
+        ones += l == 1;
+    }
+    check(!bad, "%d responses are cut badly", bad);
+    near(lengths, (1 - pow(q, 103)) / (1 - q), 0.4, "the mean length of truncated responses");
+    near(whole / 20000.0, pow(q, 102), 4e-4, "the share that stays whole");
+    near(ones / 20000.0, 1 - q, 6e-3, "the share that is cut to nothing");
     w.task = &TASKS[4];
     batch_clear(&b);
-    response(&b, 1, 1);
-    response(&b, 2, 1);
-    response(&b, 102, 1);  // 103 tokens: always kept
-    response(&b, 101, 1);  // kept with probability exp(-1/15) = 0.94
-    int drawn = 0, brief = 0;
-    for (int k = 0; k < 100; k++) {
-        if (draw_pair(&w, &b, 0, &r, &pair, text)) {
-            drawn++;
-            brief += strlen(text[0]) < 100 || strlen(text[1]) < 100;
-        }
-        for (int i = 0; i < 3; i++) { free(text[i]); }
-    }
-    check(drawn > 80 && brief < 5, "skew: %d pairs of 100, %d with a short response", drawn, brief);
+    for (int k = 0; k < 4; k++) { response(&b, 102, 1); }
+    check(draw_pair(&w, &b, 0, &r, &pair, text), "skew makes a pair of responses of one length");
+    for (int i = 0; i < 3; i++) { free(text[i]); }
     // a pair as a line; with noise, the label is drawn: sigmoid(gap / noise) is 3/4 here
     char *line, *part[3], *rest, *texts[] = {"a\\b\n", "\ta\r", "a.\x7f/\""};
     size_t size;
@@ -3925,6 +3988,7 @@ static void toy_run(Run *r, Options *o, const char *name, int baseline) {
     r->sampler = sampler_new(c, 8, 4);
     r->prompts = batch_new(8, 8, 1);
     r->data = batch_new(8, 32, 2);
+    r->train_probe = batch_new(2 * PROBE_PAIRS, 8 * PROBE_PAIRS, 2);
     r->trainer.run = r;
     r->trainer.data = &r->data;
     r->trainer.deck = deck_new(4, 1, ORDER_STREAM);
@@ -4119,9 +4183,8 @@ static void test_option_defaults(void) {
           && o.gae == 0.95 && o.seed == 1 && !o.beta && !o.lr && !o.steps && o.len == 9,
           "tune's defaults");
     resolve_defaults(&o, &METHODS[6], &TASKS[0], GROUP_BASELINE);
-    check(o.batch == 10 && o.n == 10 && o.reuse == 10 && o.len == 9 && o.beta == 0.1
-              && o.collect == 10 && o.steps == 1000
-              && o.lr == METHODS[6].lr[0],
+    check(o.batch == 10 && o.n == 10 && o.reuse == 1 && o.len == 9 && o.beta == 0.1
+              && o.collect == 10 && o.steps == 200 && o.eval_every == 10 && o.lr == 1e-3,
           "the bandit's defaults");
     const char *rwr[] = {"--method", "rwr", "--task", "r1"};
     o = parsed("tune", 4, rwr);
@@ -4130,18 +4193,22 @@ static void test_option_defaults(void) {
     const char *pairs[] = {"--method", "dpo", "--task", "min", "-m", "m", "--pairs", "p"};
     o = parsed("tune", 8, pairs);
     resolve_defaults(&o, &METHODS[6], &TASKS[2], GROUP_BASELINE);
-    check(o.batch == 32 && o.n == 2 && o.steps == 80
-              && o.lr == METHODS[6].lr[3],
+    check(o.batch == 32 && o.n == 2 && o.steps == 100 && o.eval_every == 5 && o.lr == 1e-4,
           "defaults with pairs: batch %d, n %d, lr %g", o.batch, o.n, o.lr);
     const char *samples[] = {"--method", "dpo", "--task", "min", "-m", "m", "--rm", "r"};
     o = parsed("tune", 8, samples);
     resolve_defaults(&o, &METHODS[6], &TASKS[2], GROUP_BASELINE);
-    check(o.batch == 8 && o.n == 8 && o.reuse == 2 && o.steps == 80 && o.lr == METHODS[6].lr[2],
+    check(o.batch == 8 && o.n == 8 && o.reuse == 1 && o.steps == 100 && o.lr == 1e-4,
           "defaults with samples: lr %g", o.lr);
     const char *queries[] = {"--method", "ppo", "--task", "r1", "--queries", "3000"};
     o = parsed("tune", 6, queries);
     resolve_defaults(&o, &METHODS[5], &TASKS[0], GROUP_BASELINE);
-    check(o.steps == 300, "3000 queries, 10 x 10 a step, each used 10 times: %d steps", o.steps);
+    check(o.steps == 30 && o.eval_every == 1, "3000 queries, 10 x 10 a step: %d steps", o.steps);
+    const char *reuse[] = {"--method", "ppo", "--task", "r1", "--queries", "3000", "--reuse", "13"};
+    Options p = parsed("tune", 8, reuse);
+    resolve_defaults(&p, &METHODS[5], &TASKS[0], GROUP_BASELINE);
+    check(p.steps == 390 && p.eval_every == 19, "3000 queries, each used 13 times: %d steps, a row "
+          "every %d", p.steps, p.eval_every);
     for (int i = 0; i < N_OPTIONS; i++) {  // what was given, and only that, is noted
         const char *name = OPTIONS[i].name;
         check((o.given >> i & 1) == (!strcmp(name, "--method") || !strcmp(name, "--task")
