@@ -21,7 +21,7 @@ PATH="$scratch/bin:$PATH"
 folder() {  # folder NAME: a copy of what the commands need; -p, since programs must not look old
     mkdir -p "$scratch/$1/dev"
     cp -p run.sh pref.c pref pref_onpolicy measure tinystories_tok.bin "$scratch/$1"
-    cp -p dev/measure.c dev/kl.c dev/kl "$scratch/$1/dev"
+    cp -p dev/experiments.sh dev/measure.c dev/kl.c dev/kl "$scratch/$1/dev"
     cd "$scratch/$1" && sh run.sh list bandit > list.mk
 }
 results() {  # all that was made, without the seconds that it took

@@ -10,7 +10,7 @@ tab=$(printf '\t')
 place="$scratch/a folder"
 mkdir -p "$place/dev" "$place/bin"
 cp run.sh pref.c tinystories_tok.bin "$place"
-cp dev/measure.c dev/kl.c "$place/dev"
+cp dev/experiments.sh dev/measure.c dev/kl.c "$place/dev"
 cd "$place" || exit 1
 
 # --- the list: names as in dev/report.c, every command complete ---------------------------------------
@@ -172,7 +172,7 @@ tidy() { same "left over: $1" "$(find . -name '*.part' -o -name .lock)" ""; }
 
 # --- what is run, and what of it is run again -----------------------------------------------------------
 
-says 0 "run.sh: 101 commands to run on 3 cores; that takes about" env OMP_NUM_THREADS=1 sh ./run.sh
+says 0 "run.sh: 101 commands on 3 cores (story 1, references 2, pairs 2, reward models 2, runs 87, evaluations 7), about 1 s" env OMP_NUM_THREADS=1 sh ./run.sh
 told "^a claim: report out$"
 same "cores, whatever OMP_NUM_THREADS" "$(grep -c -- '-j 3 ' make_got)" 1
 ran 101 "the core"
@@ -181,7 +181,7 @@ same "no progress in a pipe" "$(grep -c 'done' "$scratch/said")" 0
 sh run.sh list | sed -n 's/^\(out[^:]*\): .*/\1/p' | while read -r file; do [ -e "$file" ] || echo "$file"; done \
     > "$scratch/missing"
 same "results that are missing" "$(cat "$scratch/missing")" ""
-says 0 "run.sh: 0 commands to run on 2 cores" sh ./run.sh -j 2
+says 0 "run.sh: all results are there" sh ./run.sh -j 2
 ran 0 "nothing again"
 touch pref.c dev/*.c
 says 0 "a claim" sh ./run.sh bandit
@@ -232,7 +232,7 @@ rm -rf out
 echo "tune --method ipo --task r1 -m out/bandit/ref_s11.bin --seed 11 --log" > fail
 says 1 "failed: out/bandit/off_ipo_r1_s11.csv" sh ./run.sh bandit
 told "^it went wrong$"
-told "1 commands failed, and 0 lack what those make"
+told "failed: 1; not run without their results: 0. The same"
 same "its result" "$(ls out/bandit/off_ipo_r1_s11.csv 2> /dev/null)" ""
 ran 101 "all were tried"
 tidy "a failure"
@@ -240,13 +240,13 @@ rm fail
 says 0 "a claim" sh ./run.sh bandit
 ran 1 "what had failed"
 echo "sft -o" > fail
-says 1 "1 commands failed, and 59 lack what those make" sh ./run.sh lm
+says 1 "failed: 1; not run without their results: 59" sh ./run.sh lm
 ran 1 "nothing without the model"
 
 sed '/^static double loss_ipo/,/^}/s|2 /|3 /|' pref.c > changed.c  # an old program's results
 echo "--method ipo" > fail                                        # go even if the new one fails
 mv changed.c pref.c
-says 1 "12 commands failed" sh ./run.sh bandit
+says 1 "failed: 12; not" sh ./run.sh bandit
 same "results of the old program" "$(ls out/*/*_ipo_*.csv 2> /dev/null)" ""
 rm fail
 mv tinystories_tok.bin away
@@ -307,7 +307,7 @@ rm slow
 says 0 "a claim" sh ./run.sh bandit  # ends what the killed one has left
 tidy "kill -9 of run.sh"
 same "results cut short by kill -9" "$(grep -L . out/bandit/*.csv)" ""
-says 0 "run.sh: 0 commands" sh ./run.sh bandit
+says 0 "run.sh: all results are there" sh ./run.sh bandit
 rm -f out/bandit/off_bon_r1_s11.csv
 echo "--method bon" > slow
 start bandit
@@ -324,7 +324,7 @@ for holder in "$(sh -c 'echo $$')" $!; do  # of a dead process, and of one that 
     mkdir out/.lock
     echo "$holder" > out/.lock/pid
     echo half > out/bandit/x.csv.part
-    says 0 "run.sh: 0 commands" sh ./run.sh bandit
+    says 0 "run.sh: all results are there" sh ./run.sh bandit
     tidy "a stale lock"
 done
 kill $!
