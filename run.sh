@@ -13,9 +13,9 @@
 #   ... --seeds N           seeds 11 to 10+N; for sweep, 101 to 100+N
 #   ... -j N                run N commands at a time; the default is the number of cores
 #
-# run.sh prints the experiments as a makefile, and make runs it. A result is made again when the code
-# that made it, its command or its inputs have changed, so a run.sh that was stopped continues where
-# it was. `make -f` runs the makefile elsewhere, too: the README says how on a cluster.
+# run.sh prints the experiments as a makefile, and make runs it. A result is made again when the
+# code that made it, its command or its inputs have changed, so a run.sh that was stopped continues
+# where it was. `make -f` runs the makefile elsewhere, too: the README says how on a cluster.
 
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -25,7 +25,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL  # run.sh may itself have been started by make
 
 makefile() {
     cat << 'END'
-# The experiments of pref.c, as run.sh prints them. Build the programs first; then make -f runs this.
+# The experiments of pref.c, as run.sh prints them. Build the programs; then make -f runs this.
 all: story references pairs reward_models runs evaluations
 .PHONY: all story references pairs reward_models runs evaluations
 .DELETE_ON_ERROR:
@@ -48,15 +48,16 @@ END
 # `run.sh --stamps MAKEFILE`, which make runs when it reads the makefile, rewrites those that are no
 # longer true, and make then makes again what depends on them. It prints a problem, if there is one.
 stamps() {
-    for built in pref:pref.c pref_onpolicy:pref.c measure:pref.c measure:dev/measure.c dev/kl:dev/kl.c
-    do
-        program=${built%:*} source=${built#*:}
+    for built in pref pref_onpolicy measure:dev/measure.c measure dev/kl:dev/kl.c; do
+        program=${built%:*} source=pref.c
+        case $built in *:*) source=${built#*:} ;; esac
         [ -x "$program" ] && [ -z "$(find "$source" -newer "$program")" ] ||
             { echo "$program is missing or older than $source: run make first"; return; }
     done
     mkdir -p out/.by
     code=$(bare pref.c)
-    [ -n "$code" ] || { echo "no C compiler: '${CC:-cc}' does not work; CC=... names another"; return; }
+    [ -n "$code" ] ||
+        { echo "no C compiler: '${CC:-cc}' does not work; CC=... names another"; return; }
     methods="sft pref-ft bon rwr reinforce ppo dpo ipo"
     for method in pref $methods; do stamp $method "$(without_losses_but "$method")"; done
     stamp measure "$(without_losses_but measure; bare dev/measure.c)"
@@ -66,7 +67,11 @@ stamps() {
     # that its command writes has been lost.
     awk '/^\t/ { sub(/\/[^\/]*$/, "", target); print target; print "out/.by" substr(target, 4) }
         { target = $1 }' "$1" | sort -u | xargs mkdir -p
-    awk 'function is_there(file,   line, got) { got = (getline line < file); close(file); return got >= 0 }
+    awk 'function is_there(file,   line, got) {
+            got = (getline line < file)
+            close(file)
+            return got >= 0
+        }
         /^\t/ {
             stamp = "out/.by" substr(target, 4)
             old = ""
@@ -74,7 +79,8 @@ stamps() {
             close(stamp)
             n = split($0, word, " ")
             for (i = 2; i <= n; i++) {
-                if (word[i - 1] ~ /^(-o|>)$/ && word[i] !~ /\.part$/ && !is_there(word[i])) { old = "" }
+                if (word[i - 1] !~ /^(-o|>)$/ || word[i] ~ /[.]part$/) { continue }
+                if (!is_there(word[i])) { old = "" }
             }
             if (old != $0) { print > stamp; close(stamp) }
         }
@@ -160,7 +166,9 @@ take_lock() {
     trap stopped INT TERM HUP
     rm_parts
 }
-rm_parts() { find out \( -name '*.part' -o -name '*.unfinished' -o -name '*.tmp' \) -exec rm -f {} +; }
+rm_parts() {
+    find out \( -name '*.part' -o -name '*.unfinished' -o -name '*.tmp' \) -exec rm -f {} +
+}
 clean() { rm_parts; rm -rf $lock; }
 stopped() {
     trap '' INT TERM HUP
@@ -200,7 +208,7 @@ messages() {
     [ "$lines" -gt $shown ] || return 0
     clear_line
     awk -v shown=$shown 'NR <= shown || /^note: / { next }
-        /[*][*][*] [[]/ { sub(/.*[*][*][*] [[]/, ""); sub(/[]].*/, ""); sub(/.*: /, ""); print "failed: " $0; next }
+        sub(/.*[*][*][*] [[]/, "") { sub(/[]].*/, ""); sub(/.*: /, ""); print "failed: " $0; next }
         !/^g?make/' $lock/log >&2
     shown=$lines
 }
@@ -239,7 +247,7 @@ while [ $# -gt 0 ]; do
         --seeds) number "$1" "${2-}" 90; given=$2; shift ;;
         -j) number "$1" "${2-}" 999; cores=$2; shift ;;
         -h | --help | help) sed -n '2,/^$/s/^# \{0,1\}//p' run.sh; exit ;;
-        *) die 2 "unknown word '$1'; there are bandit, lm, kl, beyond, full, sweep, list, x3, best" ;;
+        *) die 2 "unknown word '$1'; there are bandit lm kl beyond full sweep list x3 best" ;;
     esac
     shift
 done
@@ -264,7 +272,8 @@ makefile > $lock/list.mk
 plan > $lock/plan
 ! grep '[*][*][*]' $lock/errors >&2 || die 1 "the makefile cannot be run"
 cut -d ' ' -f 2 $lock/plan | xargs rm -f  # what is there is the result of other code or commands
-unit=$( (OMP_NUM_THREADS=1 ./pref sft --task bandit --len 1 -o $lock/ref.bin > /dev/null 2>&1; times) |
+calibrate() { OMP_NUM_THREADS=1 ./pref sft --task bandit --len 1 -o $lock/ref.bin; }
+unit=$( (calibrate > /dev/null 2>&1; times) |
     awk 'NR == 2 { split($1, t, "m"); print t[1] * 60 + t[2] }')
 say "$(awk -v cores="$cores" -v unit="$unit" '
     { all += $1; phase[$3]++; if ($3 == "story") { story = $1 } }
@@ -272,10 +281,11 @@ say "$(awk -v cores="$cores" -v unit="$unit" '
         time = all / cores
         chain = story / (cores < 4 ? cores : 4) + 60  # no number of cores makes this shorter
         if (story && time < chain) { time = chain }
-        time = time * unit < 90 ? sprintf("%d s", time * unit + 1) : sprintf("%.0f min", time * unit / 60)
+        time *= unit
+        time = time < 90 ? sprintf("%d s", time + 1) : sprintf("%d min", time / 60 + 0.5)
         n = split("story references pairs reward_models runs evaluations", name, " ")
         for (i = 1; i <= n; i++) {
-            if (phase[name[i]]) { list = list sprintf("%s%s %d", list ? ", " : "", name[i], phase[name[i]]) }
+            if (name[i] in phase) { list = list (list ? ", " : "") name[i] " " phase[name[i]] }
         }
         sub("_", " ", list)
         if (NR == 0) { print "all results are there" }
@@ -296,14 +306,15 @@ messages
 clear_line
 
 export COMMIT="${COMMIT-$(git rev-parse --short HEAD 2> /dev/null)}"
-cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2> /dev/null | head -n 1)
-export MACHINE="${MACHINE-$(uname -sm), ${cpu:-$(sysctl -n machdep.cpu.brand_string 2> /dev/null)}, $cores cores}"
+cpu=$({ sed -n 's/^model name[^:]*: //p' /proc/cpuinfo || sysctl -n machdep.cpu.brand_string; } \
+    2> /dev/null | head -n 1)
+export MACHINE="${MACHINE-$(uname -sm), ${cpu:-unknown processor}, $cores cores}"
 page=''
 [ -z "$full" ] || [ "$seeds" -lt 5 ] || page=dev
 case $words in *sweep*) dev/report --sweep out || status=1 ;; esac
 case $words in ' sweep') ;; *) dev/report out $page || status=1 ;; esac
 failed=$(grep -c '[*][*][*] \[' $lock/log)
 left=$(make -r -s -n -k -f $lock/list.mk 2> /dev/null | awk 'END { print NR }')
-[ "$left" = 0 ] || die 1 "failed: $failed; not run without their results: $((left - failed)). The same \
-command continues"
+[ "$left" = 0 ] || die 1 "failed: $failed; not run without their results: $((left - failed)). \
+The same command continues"
 exit $status

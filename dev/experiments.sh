@@ -1,8 +1,8 @@
 # The experiments: run.sh reads this file, and `commands` prints one line for every command that the
 # words on run.sh's command line ask for. The claims (C1 to C8, L1 to L4) are those of the README.
 
-# add PHASE TARGET NEEDS COMMAND prints one command of the list, with the file that it makes last and
-# the files that it depends on. Those in out/.by stand for code: see "What has changed" below.
+# add PHASE TARGET NEEDS COMMAND prints one command of the list, with the file that it makes last
+# and the files that it depends on. Those in out/.by stand for code: see stamps in run.sh.
 add() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4"; }
 one="OMP_NUM_THREADS=1"  # most runs are small: one to a core is faster than all cores on one
 
@@ -30,9 +30,9 @@ $options --seed $seed -o $pair.tsv > $pair.txt"
     done
 }
 
-# tune SIDE METHOD TASK SEED [OPTION VALUE]...: one training run. SIDE is on (samples of the policy),
-# off (one collection from the reference) or file (a file of preference pairs). The name of a run
-# says all of this, so claims that need the same run print the same line, and it runs once.
+# tune SIDE METHOD TASK SEED [OPTION VALUE]...: one training run. SIDE is on (samples of the
+# policy), off (one collection from the reference) or file (a file of preference pairs). The name of
+# a run says all of this, so claims that need the same run print the same line, and it runs once.
 rate=default  # default, x3 (three times that), best (dev/rates.txt), or a rate of the sweep
 also=''       # options that are not part of the name
 judge=''      # noisy: the reward model that was trained on noisy pairs
@@ -55,9 +55,9 @@ tune() {
     done
     case $rate/${name}_s$seed in
         # hist and evaluate look at these models once more
-        default/*_dpo_r?_s11 | default/o*_bon_r1_s11 | default/*_mode_s* | default/*_mode_kl0.1_s* | \
-        default/*_dpo_min_s11 | default/on_rwr_min_s11 | default/on_ppo_min_s11 | \
-        default/on_dpo_skew_s11) folder=$base save=out/$base/${name}_s$seed.bin ;;
+        default/*_dpo_r?_s11 | default/*_bon_r1_s11 | default/*_dpo_min_s11 | \
+        default/on_rwr_min_s11 | default/on_ppo_min_s11 | default/on_dpo_skew_s11 | \
+        default/*_mode_s* | default/*_mode_kl0.1_s*) folder=$base save=out/$base/${name}_s$seed.bin ;;
         default/*) folder=$base ;;
         x3/*) lr=$x3 ;;
         best/*) case $best in *" $key="*) lr=${best#*" $key="} lr=${lr%% *} ;; esac ;;
@@ -79,15 +79,16 @@ reused() {  # reused METHOD TASK SEED QUERIES T...: the same number of queries, 
     also=''
 }
 hist() {  # hist NAME TASK [MODEL MADE_WITH]: the share of each token, or of each length; seed 11
-    case $2 in r?) log=out/bandit/${1}_s11 also='' ;; *) log=out/lm/${1}_s11 also=" --seed 11" ;; esac
+    log=out/lm/${1}_s11 also=" --seed 11"
+    case $2 in r?) log=out/bandit/${1}_s11 also='' ;; esac
     add evaluations "$log.hist.csv" "out/.by/measure ${4:-$log.csv}" "$one ./measure hist \
 -m ${3:-$log.bin} --task $2$also > $log.hist.csv.part && mv $log.hist.csv.part $log.hist.csv"
     also=''
 }
 evaluate() {  # evaluate NAME SEED [MODEL MADE_WITH]: how many of its stories have a dog or a cat
     log=out/lm/${1}_s$2
-    add evaluations "$log.eval.csv" "out/.by/measure out/sft.csv ${4:-$log.csv}" "$one ./measure eval \
--m ${3:-$log.bin} --ref out/sft.bin --task mode -n 2000 --count dog,cat --seed $2 \
+    add evaluations "$log.eval.csv" "out/.by/measure out/sft.csv ${4:-$log.csv}" "$one ./measure \
+eval -m ${3:-$log.bin} --ref out/sft.bin --task mode -n 2000 --count dog,cat --seed $2 \
 --log $log.eval.csv.part > $log.eval.txt && mv $log.eval.csv.part $log.eval.csv"
 }
 
@@ -152,7 +153,8 @@ lm_claims() {
 }
 lm_hists() {
     hist reference min out/sft.bin out/sft.csv
-    for name in on_dpo_min off_dpo_min file_dpo_min on_ppo_min on_rwr_min on_dpo_mode on_dpo_skew; do
+    for name in on_dpo_min off_dpo_min file_dpo_min on_ppo_min on_rwr_min on_dpo_mode \
+            on_dpo_skew; do
         hist $name ${name##*_}
     done
 }
