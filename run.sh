@@ -293,7 +293,8 @@ say "$(awk -v cores="$cores" -v unit="$unit" '
     }' $lock/plan)"
 : > $lock/log
 began=$(date +%s)
-start make -r -s -k -j "$cores" -f $lock/list.mk > $lock/log 2>&1
+# `problem=` keeps make from running --stamps once more: what changes from here on has to wait
+start make -r -s -k -j "$cores" -f $lock/list.mk problem= > $lock/log 2>&1
 echo "$child" > $lock/child
 while kill -0 "$child" 2> /dev/null; do
     messages
@@ -314,7 +315,7 @@ page=''
 case $words in *sweep*) dev/report --sweep out || status=1 ;; esac
 case $words in ' sweep') ;; *) dev/report out $page || status=1 ;; esac
 failed=$(grep -c '[*][*][*] \[' $lock/log)
-left=$(make -r -s -n -k -f $lock/list.mk 2> /dev/null | awk 'END { print NR }')
+left=$(make -r -s -n -k -f $lock/list.mk problem= 2> /dev/null | awk 'END { print NR }')
 [ "$left" = 0 ] || die 1 "failed: $failed; not run without their results: $((left - failed)). \
 The same command continues"
 exit $status

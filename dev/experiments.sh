@@ -57,7 +57,8 @@ tune() {
         # hist and evaluate look at these models once more
         default/*_dpo_r?_s11 | default/*_bon_r1_s11 | default/*_dpo_min_s11 | \
         default/on_rwr_min_s11 | default/on_ppo_min_s11 | default/on_dpo_skew_s11 | \
-        default/*_mode_s* | default/*_mode_kl0.1_s*) folder=$base save=out/$base/${name}_s$seed.bin ;;
+        default/*_mode_s* | default/*_mode_kl0.1_s*)
+            folder=$base save=out/$base/${name}_s$seed.bin ;;
         default/*) folder=$base ;;
         x3/*) lr=$x3 ;;
         best/*) case $best in *" $key="*) lr=${best#*" $key="} lr=${lr%% *} ;; esac ;;

@@ -140,6 +140,7 @@ if obeys slow; then
     echo "$command" >> waits
     tries=0
     until [ -e go ] || [ $tries = 500 ]; do sleep 0.05; tries=$((tries + 1)); done
+    echo "$command" >> survivors
 fi
 ! obeys fail || { echo "it went wrong" >&2; exit 1; }
 echo "a table: $command"
@@ -183,6 +184,12 @@ sh run.sh list | sed -n 's/^\(out[^:]*\): .*/\1/p' | while read -r file; do [ -e
 same "results that are missing" "$(cat "$scratch/missing")" ""
 says 0 "run.sh: all results are there" sh ./run.sh -j 2
 ran 0 "nothing again"
+rm out/lm/rm_min_s11.bin
+says 0 "a claim" sh ./run.sh
+ran 9 "a lost model" "min_s11"
+echo "another" > tinystories_tok.bin
+says 0 "a claim" sh ./run.sh
+ran 23 "other stories" "out/sft.bin"
 touch pref.c dev/*.c
 says 0 "a claim" sh ./run.sh bandit
 ran 24 "what the core has not; files touched" "collect[25]0\\|queries2000"
@@ -214,14 +221,6 @@ same "rates without dev/rates.txt" "$(cat out/*_best/*.csv | grep -c -e --lr)" 0
 echo "bandit off ipo r1_len1 3e-3  # by the sweep" > dev/rates.txt
 says 0 "a claim" sh ./run.sh bandit best
 ran 5 "a rate" "--method ipo --task r1 .* --len 1 .*--lr 3e-3 "
-says 0 "a claim" sh ./run.sh lm
-: > ran
-rm out/lm/rm_min_s11.bin
-says 0 "a claim" sh ./run.sh lm
-ran 25 "a lost model"
-echo "another" > tinystories_tok.bin
-says 0 "a claim" sh ./run.sh lm
-ran "$(targets lm)" "other stories"
 rm out/kl.txt
 says 0 "a claim" sh ./run.sh kl
 ran 1 "a lost table"
@@ -278,13 +277,20 @@ start() {
     runner=$!
     poll test -s waits
 }
+alone() {  # alone HOW: none of the commands that had been waiting is alive
+    touch go
+    sleep 0.2
+    same "commands that survived $1" "$(cat survivors 2> /dev/null)" ""
+    rm -f go survivors
+}
 stopped() {  # stopped STATUS HOW
     wait $runner
     same "status after $2" "$?" "$1"
     holds "what is said after $2" grep -q 'stopped; the same command continues' "$scratch/told"
     tidy "$2"
+    alone "$2"
 }
-rm -rf out
+rm -f out/bandit/*bon*.csv
 echo "--method bon" > slow
 ignored() {  # is signal $1 ignored here, as HUP is under nohup? Then run.sh ignores it, too
     { sh -c "kill -$1 \$\$; echo ignored" | grep -q ignored; } 2> /dev/null || return 1
@@ -306,6 +312,7 @@ rm slow
 : > ran
 says 0 "a claim" sh ./run.sh bandit  # ends what the killed one has left
 tidy "kill -9 of run.sh"
+alone "kill -9 of run.sh"
 same "results cut short by kill -9" "$(grep -L . out/bandit/*.csv)" ""
 says 0 "run.sh: all results are there" sh ./run.sh bandit
 rm -f out/bandit/off_bon_r1_s11.csv
@@ -342,6 +349,7 @@ if ! ignored INT && script -qec true /dev/null > /dev/null 2>&1 < /dev/null; the
         if grep -q "$words" "$scratch/said"; then pass; else fail "on a terminal: $words" "$scratch/said"; fi
     done
     tidy "Ctrl-C"
+    alone "Ctrl-C"
     rm slow
     says 0 "a claim" sh ./run.sh bandit
 else
