@@ -1,547 +1,321 @@
 #!/bin/sh
-# Reproduces the experiments into out/. Needs nothing but a C compiler and make.
+# Reproduces the experiments into out/. It needs nothing but a C compiler and make.
 #
-#   ./run.sh                the story model, the core of both halves (C1, C2, C5 to C7, L1), kl (C8)
-#   ./run.sh bandit kl      every claim on the bandit, C1 to C8
-#   ./run.sh lm             every claim on stories, L1 to L6
-#   ./run.sh full           all of this, with 5 seeds
-#   ./run.sh sweep          bandit: every method over learning rates, on seeds that no claim uses
-#   ./run.sh sweep-lm       the same on stories
-#   ./run.sh list [WORD]    print the commands of all this, one a line, and run nothing
-#   ... --seeds N           seeds 1..N (sweep: 101..100+N)
-#   ... -j N                on N cores; the default is all of them
-#   ... --anew              move out/ aside to out.old-DATE and begin anew
+#   ./run.sh                the story model and the core of the claims, on seed 11
+#   ./run.sh bandit         the claims on the bandit, C1 to C7
+#   ./run.sh lm             the claims on stories, L1 to L4
+#   ./run.sh kl             the study of mode-seeking, C8
+#   ./run.sh beyond         what the paper does not measure: noisy rewards, drift
+#   ./run.sh full           all of these on five seeds and at all rates; it writes dev/RESULTS.md
+#   ./run.sh sweep          every method at five learning rates, on seeds that no claim uses
+#   ./run.sh list [WORD]... print the makefile of these experiments and run nothing
+#   ... x3, best, --rates   bandit and lm also at three times the rate, at the best rates, or both
+#   ... --seeds N           seeds 11 to 10+N; for sweep, 101 to 100+N
+#   ... -j N                run N commands at a time; the default is the number of cores
 #
-# Runs go one to a core. What is there already is not run again, so a run.sh that was stopped
-# continues where it was; with another pref.c, tokenizer or story model it does not, lest results of
-# two be mixed. For a cluster: `list` prints simple commands for this directory; a line that says
-# `# wait` stands before those that read what the lines above it write.
+# run.sh prints the experiments as a makefile, and make runs it. A result is made again when the
+# code that made it, its command or its inputs have changed, so a run.sh that was stopped continues
+# where it was. `make -f` runs the makefile elsewhere, too: the README says how on a cluster.
 
 set -u
 cd "$(dirname "$0")" || exit 1
+export LC_ALL=C
+unset MAKEFLAGS MFLAGS MAKELEVEL  # run.sh may itself have been started by make
+. dev/experiments.sh       # prints the commands
 
-# --- the commands: each line is complete; what it makes is what -o, --log and > name --------------
+makefile() {
+    cat << 'END'
+# The experiments of pref.c, as run.sh prints them. Build the programs; then make -f runs this.
+all: story references pairs reward_models runs evaluations
+.PHONY: all story references pairs reward_models runs evaluations
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += -r
+problem := $(shell sh run.sh --stamps $(firstword $(MAKEFILE_LIST)))
+$(if $(problem),$(error $(problem)))
 
-one="env OMP_NUM_THREADS=1"  # most runs are small: one to a core beats all cores on one
-
-story_lines() {  # on all cores. Threads that wait spin; on a busy machine that takes time from the
-                 # very thread they wait for, so let them sleep soon.
-    echo "env GOMP_SPINCOUNT=1000 ./pref sft -o out/sft.bin --log out/sft.csv > out/sft.txt"
+END
+    commands | awk -F '\t' '!seen[$2]++ {
+        stamp = $2
+        sub(/^out/, "out/.by", stamp)
+        printf "%s: %s %s\n\t%s\n%s: %s\n", $2, $3, stamp, $4, $1, $2
+    }'
 }
 
-reference_lines() {  # the policy that every run of seed $1 starts from
-    ref=out/bandit/ref_s$1
-    echo "$one ./pref sft --task bandit --seed $1 -o $ref.bin > $ref.txt"
-}
+# --- What has changed ----------------------------------------------------------------------------
 
-# tune BUILD METHOD TASK SEED [OPTIONS that differ from the defaults]: one training run. Its name
-# says all of this, so claims that need the same run print the same line, and it runs once.
-# BUILD: on; off; pairs, which is off with a file of preference pairs for data.
-judge=''  # stories: the reward model, if not the task's own
-tune() {
-    build=$1 method=$2 task=$3 seed=$4
-    shift 4
-    name=${build}_${method}_$task
-    for option; do
-        case $option in --*) name=${name}_${option#--} ;; *) name=$name$option ;; esac
+# Files in out/.by hold what results depend on: checksums of code, and for each result its command.
+# `run.sh --stamps MAKEFILE`, which make runs when it reads the makefile, rewrites those that are no
+# longer true, and make then makes again what depends on them. It prints a problem, if there is one.
+stamps() {
+    for built in pref pref_onpolicy measure:dev/measure.c measure dev/kl:dev/kl.c; do
+        program=${built%:*} source=pref.c
+        case $built in *:*) source=${built#*:} ;; esac
+        [ -x "$program" ] && [ -z "$(find "$source" -newer "$program")" ] ||
+            { echo "$program is missing or older than $source: run make first"; return; }
     done
-    program=./pref dir=out/bandit every=50 save= from="-m out/bandit/ref_s$seed.bin"
-    [ "$build" != on ] || program=./pref_onpolicy
-    case $task in min | mode | skew)
-        dir=out/lm every=8 from="-m out/sft.bin --rm out/lm/rm_${judge:-$task}_s$seed.bin"
-        [ "$build" != pairs ] || from="-m out/sft.bin --pairs out/lm/${task}_s$seed.tsv" ;;
-    esac
-    case $name in
-        *_lr*) dir=out/sweep every=1000 ;;                  # only the end counts
-        *_mode | *_mode_kl*) save=" -o out/lm/${name}_s$seed.bin" ;;  # L6 looks at them once more
-        *_steps*) every=$((${name##*_steps} / 20)) ;;
-        *_dpo_r1 | *_dpo_r1_neg0) every=10 ;;               # C6 asks when a reward was reached
-    esac
-    name=$name${judge:+_$judge}
-    case $name/$seed in                                     # hist_lines looks where the mass went
-        off_dpo_r?/1 | off_bon_r?/1 | on_dpo_r?/1) save=" -o $dir/${name}_s$seed.bin" ;;
-    esac
-    echo "$one $program tune --method $method --task $task" \
-        "$from --seed $seed${*:+ $*} --eval-every $every$save" \
-        "--log $dir/${name}_s$seed.csv > $dir/${name}_s$seed.txt"
+    mkdir -p out/.by
+    code=$(bare pref.c)
+    [ -n "$code" ] ||
+        { echo "no C compiler: '${CC:-cc}' does not work; CC=... names another"; return; }
+    methods="sft pref-ft bon rwr reinforce ppo dpo ipo"
+    for method in pref $methods; do stamp $method "$(without_losses_but "$method")"; done
+    stamp measure "$(without_losses_but measure; bare dev/measure.c)"
+    stamp kl "$(bare dev/kl.c)"
+    stamp data "$(cksum < tinystories_tok.bin)"
+    # The directories; and for each target its command. A target is also made again if another file
+    # that its command writes has been lost.
+    awk '/^\t/ { sub(/\/[^\/]*$/, "", target); print target; print "out/.by" substr(target, 4) }
+        { target = $1 }' "$1" | sort -u | xargs mkdir -p
+    awk 'function is_there(file,   line, got) {
+            got = (getline line < file)
+            close(file)
+            return got >= 0
+        }
+        /^\t/ {
+            stamp = "out/.by" substr(target, 4)
+            old = ""
+            getline old < stamp
+            close(stamp)
+            n = split($0, word, " ")
+            for (i = 2; i <= n; i++) {
+                if (word[i - 1] !~ /^(-o|>)$/ || word[i] ~ /[.]part$/) { continue }
+                if (!is_there(word[i])) { old = "" }
+            }
+            if (old != $0) { print > stamp; close(stamp) }
+        }
+        { target = $1; sub(/:$/, "", target) }' "$1"
+}
+stamp() {  # stamp NAME TEXT: writes the checksum of the text, if that is another than before
+    sum=$(printf '%s\n' "$2" | tr -s '[:space:]' '\n' | cksum)
+    [ "$(cat "out/.by/$1" 2> /dev/null)" = "$sum" ] || echo "$sum" > "out/.by/$1"
+}
+# Prints a C program without comments. What the preprocessor would decide stays undecided (@ stands
+# for #), so that every compiler prints the same words, and no branch is left out.
+bare() { sed 's/^[[:space:]]*#/@/' "$1" | ${CC:-cc} -undef -E -P -x c - 2> /dev/null; }
+# Prints $code without the losses of all methods but $1. A loss that calls another method's loss
+# would need to be told here; a function that is not named after a method is always kept.
+without_losses_but() {
+    printf '%s\n' "$code" | awk -v methods="$methods" -v kept="$1" '
+        BEGIN {
+            gsub("-", "_", methods); gsub("-", "_", kept)
+            n = split(methods, m, " ")
+            for (i = 1; i <= n; i++) { if (m[i] != kept) { other["loss_" m[i]] } }
+        }
+        /^static double loss_/ { name = $3; sub(/[(].*/, "", name); skip = name in other }
+        !skip
+        /^}/ || /^static.*}$/ { skip = 0 }'
 }
 
-core_lines() {  # C1, C2, C5, C6, C7 on seed $1
-    for task in r1 r2; do
-        for method in dpo bon rwr ppo; do
-            tune off $method $task "$1"
-            tune on $method $task "$1"
-        done
-        for method in ipo pref-ft; do tune off $method $task "$1"; done
-    done
-    for build in off on; do tune $build dpo r1 "$1" --neg 0; done
+# --- Running it ----------------------------------------------------------------------------------
+
+lock=out/.lock child='' shown=0
+say() { clear_line; printf 'run.sh: %s\n' "$1" >&2; }
+die() { say "$2"; exit "$1"; }
+clear_line() { [ ! -t 2 ] || printf '\r%79s\r' '' >&2; }
+
+# Prints "process parent" for every process that has not ended.
+processes() {
+    { ps -A -o pid= -o ppid= -o stat= 2> /dev/null ||
+        sed 's/ (.*) \([^ ]*\) \([^ ]*\).*/ \2 \1/' /proc/[0-9]*/stat 2> /dev/null; } |
+        awk '$3 !~ /^Z/ { print $1, $2 }'
 }
-
-bandit_lines() {  # all claims on the bandit, on seed $1
-    core_lines "$1"
-    for collect in 20 50 100 200 500; do                    # C3; 10 is the default, 1000 is offline
-        for task in r1 r2; do
-            for method in bon rwr dpo; do tune on $method $task "$1" --collect $collect; done
-        done
-    done
-    tune on reinforce r1 "$1"
-    for reuse in 1 2 5 20 50; do                            # C4; 10 is the default
-        for method in bon reinforce ppo dpo; do
-            tune on $method r1 "$1" --reuse $reuse --steps $((100 * reuse))
-            tune on $method r1 "$1" --reuse $reuse --steps 1000
-        done
-    done
-}
-
-hist_lines() {  # where the mass went: the share of each token, on seed 1, which is drawn
-    echo "$one ./measure hist -m out/bandit/ref_s1.bin --task r1 > out/bandit/ref_s1.hist.csv"
-    core_lines 1 | sed -n 's/.* --task \(r.\) .* -o \(.*\)\.bin .*/\1 \2/p' |
-            while read -r task name; do
-        echo "$one ./measure hist -m $name.bin --task $task > $name.hist.csv"
-    done
-}
-
-# Stories: what comes before tuning. Pairs, then a reward model for each file of them.
-pair_lines() {
-    for task in $2; do
-        file=out/lm/${task}_s$1
-        echo "$one ./pref pairs -m out/sft.bin --task $task --seed $1 -o $file.tsv > $file.txt"
-    done
-}
-
-noisy_pair_lines() {  # L5: three sets of 80 pairs, their labels drawn
-    for k in 1 2 3; do
-        file=out/lm/noisy${k}_s$1
-        echo "$one ./pref pairs -m out/sft.bin --task mode -n 80 --label-noise 0.3" \
-            "--seed $((1000 * k + $1)) -o $file.tsv > $file.txt"
-    done
-}
-
-rm_lines() {
-    for name in $2; do
-        file=out/lm/rm_${name}_s$1
-        echo "$one ./pref rm -m out/sft.bin --pairs out/lm/${name}_s$1.tsv --seed $1" \
-            "-o $file.bin > $file.txt"
-    done
-}
-
-lm_core_lines() {  # L1 on seed $1, on the tasks $2
-    for task in $2; do
-        for method in rwr bon dpo reinforce ppo; do
-            tune off $method "$task" "$1"
-            tune on $method "$task" "$1"
-        done
-    done
-}
-
-lm_lines() {  # all claims on stories, on seed $1
-    lm_core_lines "$1" "min mode skew"
-    for task in min mode skew; do
-        for method in dpo ipo pref-ft; do tune pairs $method $task "$1"; done
-    done
-    for task in min mode; do tune pairs rwr $task "$1"; done  # L3
-    for method in ppo rwr bon; do                             # L2
-        for collect in 40 160; do tune on $method min "$1" --collect $collect; done
-        for reuse in 1 4 8; do tune on $method min "$1" --reuse $reuse; done
-    done
-    for judge in noisy1 noisy2 noisy3; do                     # L5
-        for method in ppo dpo; do tune on $method mode "$1" --steps 160; done
-    done
-    judge=''
-    for method in rwr bon dpo reinforce ppo; do tune on $method mode "$1" --kl 0.1; done
-}
-
-count_lines() {  # L6 on seed $1: dogs and cats; of the reference too, which has no reason to drift
-    log=out/lm/reference_s$1.eval
-    echo "$one ./measure eval -m out/sft.bin --ref out/sft.bin --task mode -n 2000" \
-        "--count dog,cat --seed $1 --log $log.csv > $log.txt"
-    lm_lines "$1" | sed -n 's/.* -o \(.*\)\.bin .*/\1/p' | while read -r name; do
-        echo "$one ./measure eval -m $name.bin --ref out/sft.bin --task mode -n 2000" \
-            "--count dog,cat --seed $1 --log $name.eval.csv > $name.eval.txt"
-    done
-}
-
-sweep_lm_lines() {
-    for lr in 1e-4 3e-4 1e-3 3e-3 1e-2; do
-        for task in min mode; do
-            for method in rwr bon dpo reinforce ppo; do
-                for build in off on; do tune $build $method $task "$1" --lr $lr; done
-            done
-            for method in pref-ft dpo ipo rwr; do tune pairs $method $task "$1" --lr $lr; done
-        done
-        for method in rwr bon dpo reinforce ppo; do  # L5 and L6 have a KL term, on mode
-            tune on $method mode "$1" --kl 0.1 --lr $lr
-        done
-    done
-}
-
-sweep_lines() {
-    for lr in 1e-4 3e-4 1e-3 3e-3 1e-2; do
-        for method in sft pref-ft bon rwr reinforce ppo dpo ipo; do
-            for build in off on; do
-                for task in r1 r2; do tune $build $method $task "$1" --lr $lr; done
-            done
-        done
-    done
-}
-
-each_seed() {  # $1: what prints the lines of a seed; $2: the first seed; $3: an argument for it
-    s=$2
-    while [ "$s" -lt $(($2 + seeds)) ]; do
-        $1 "$s" "${3-}"
-        s=$((s + 1))
-    done
-}
-
-# All lines of phase $1. A phase starts when the one before has ended.
-phase_lines() {
-    for word in $words; do
-        case $1/$word in
-            story/story) story_lines ;;
-            first/kl) echo "dev/kl --log out/kl.csv > out/kl.txt" ;;
-            first/core | first/bandit) each_seed reference_lines 1 ;;
-            first/sweep) each_seed reference_lines 101 ;;
-            first/lm_core) each_seed pair_lines 1 "mode min" ;;
-            first/lm) each_seed pair_lines 1 "skew mode min"; each_seed noisy_pair_lines 1 ;;
-            first/sweep-lm) each_seed pair_lines 101 "mode min" ;;
-            second/lm_core) each_seed rm_lines 1 "mode min" ;;
-            second/lm) each_seed rm_lines 1 "mode min skew noisy1 noisy2 noisy3" ;;
-            second/sweep-lm) each_seed rm_lines 101 "mode min" ;;
-            rest/core | rest/bandit | rest/lm) each_seed ${word}_lines 1 ;;
-            rest/lm_core) each_seed lm_core_lines 1 "mode min" ;;
-            rest/sweep) each_seed sweep_lines 101 ;;
-            rest/sweep-lm) each_seed sweep_lm_lines 101 ;;
-            last/core | last/bandit) hist_lines ;;
-            last/lm) each_seed count_lines 1 ;;
-        esac
-    done | awk '!seen[$0]++'
-}
-
-# --- running them --------------------------------------------------------------------------------
-
-# Take command $1 apart: $files is what it makes, the log last; $inputs is what it reads; $draft is
-# the same command with .part behind each name in $files; $final tells sed how to undo that.
-split() {
-    files='' log='' inputs='' draft='' final='' before=''
-    for word in $1; do
-        case $before in
-            -o | --log | '>')
-                if [ "$before" = --log ]; then log=$word; else files="$files $word"; fi
-                final="${final}s|$word\.part|$word|g;"
-                word=$word.part ;;
-            -m | --ref | --rm | --pairs) inputs="$inputs $word" ;;
-        esac
-        draft="$draft $word" before=$word
-    done
-    files="$files $log"
-}
-
-all() {  # is every file of "$@" there?
-    for file; do [ -e "$file" ] || return 1; done
-}
-
-any() {  # is a file of "$@" there that is complete?
-    for file; do
-        case $file in *.part*) ;; *) [ ! -e "$file" ] || return 0 ;; esac
-    done
-    return 1
-}
-
-alive() {  # is there a process $1 whose command line matches $2? Numbers of dead ones are reused.
-    { tr '\0' ' ' < "/proc/$1/cmdline" || ps -ww -o args= -p "$1"; } 2> /dev/null | grep -Eq "$2"
-}
-
-progress() {  # one line, drawn over itself; in a pipe nothing
-    [ -t 2 ] || return 0
-    n=$(awk 'END { print NR }' "$state/done")
-    line="$n of $todo done"
-    if [ "$n" -gt 0 ]; then
-        left=$((($(date +%s) - start) * (todo - n) / n))
-        line="$line, about $((left / 60)) min $((left % 60)) s left"
-    fi
-    names=$(cat "$state"/running/* 2> /dev/null | awk '{ printf "%s ", $2 }')
-    printf '\r%-79.79s' "$line; $names" >&2
-}
-
-say() {  # one line on stderr, over what progress drew
-    [ ! -t 2 ] || printf '\r%-79s\r' '' >&2
-    printf 'run.sh: %s\n' "$1" >&2
-}
-
-die() {  # $1: the status
-    say "$2"
-    exit "$1"
-}
-
-no_space() { die 1 "cannot write in out/; is the disk full?"; }
-
-# Run line $1 of the list. xargs starts `run.sh --job LINE`, a process of its own, for each. What
-# the command makes gets its name when all of it is there, so what has its name is complete.
-job() {
-    stopped='' child='' record=$state/running/$$
-    trap 'stopped=yes; [ -z "$child" ] || kill "$child" 2> /dev/null' INT TERM HUP
-    # The record lets end_jobs find this job. So it comes first; then a job that finds no list, or
-    # that its run.sh is gone, starts nothing.
-    { echo > "$record"; } 2> /dev/null
-    command=$(sed -n "$1p" "$state/todo" 2> /dev/null)
-    if [ -z "$command" ] || [ "$(cat "$state/pid" 2> /dev/null)" != "$runner" ] ||
-            ! alive "$runner" 'run\.sh'; then
-        rm -f "$record"
-        exit 1
-    fi
-    split "$command"
-    name=${files##*/}
-    name=${name%.*}
-    eval "exec $draft" 2> "$state/$name.err" &
-    child=$!
-    [ -z "$stopped" ] || kill "$child" 2> /dev/null
-    { echo "$child $name" > "$record"; } 2> /dev/null
-    progress
-    wait "$child" 2> /dev/null  # where it would say "Terminated"
-    status=$? error=''
-    # a signal ends the first wait, perhaps before the command
-    [ -z "$stopped" ] || wait "$child" 2> /dev/null
-    if [ $status -ne 0 ]; then
-        error=$(tail -n 1 "$state/$name.err" 2> /dev/null)
-        error=${error:-status $status}
-    fi
-    for file in $files; do
-        [ -n "$error" ] || [ -e "$file.part" ] || error="it did not make $file"
-    done
-    if [ -z "$error$stopped" ]; then  # what it printed, which stands last, may name what it made
-        table=${command##* }.part
-        { sed "$final" "$table" > "$table.new" && mv "$table.new" "$table"; } 2> /dev/null ||
-            error="cannot write $table"
-    fi
-    for file in $files; do
-        [ -n "$error$stopped" ] || mv "$file.part" "$file" || error="cannot rename $file.part"
-    done
-    if [ -z "$error$stopped" ]; then
-        echo "$name" >> "$state/done"
-    elif [ -z "$stopped" ]; then
-        # Even the message may not fit on a full disk. There all that follows would fail alike, so
-        # the list goes, without which nothing new starts; the job that removes it says why.
-        { echo "$error" > "$state/probe"; } 2> /dev/null || error="No space left on device"
-        case $error in
-            *"No space left"* | *quota*) rm "$state/todo" 2> /dev/null ;;
-            *) [ -e "$state/todo" ] ;;
-        esac && say "failed: $command: $error"
-    fi
-    for file in $files; do rm -f "$file".part*; done
-    [ -n "$stopped" ] || progress
-    rm -f "$record"
-    [ -z "$error$stopped" ]
-}
-
-end_jobs() {  # end every job that is written down, with its command, and wait until they are gone
-    while any "$state"/running/*; do
-        for record in "$state"/running/*; do
-            there=''
-            for pid in "${record##*/}" $(sed 's/ .*//' "$record" 2> /dev/null); do
-                ! alive "$pid" 'run\.sh --job|\.part' || { kill "$pid" 2> /dev/null; there=yes; }
-            done
-            [ -n "$there" ] || rm -f "$record"
-        done
+# Ends process $1 and all that it has started. It is halted first, so that it starts nothing more.
+end_tree() {
+    kill -STOP "$1" 2> /dev/null || return 0
+    tree=$(processes | awk -v root="$1" '
+        { parent[$1] = $2 }
+        END {
+            tree[root]
+            do {
+                more = 0
+                for (p in parent) {
+                    if (!(p in tree) && parent[p] in tree) { tree[p]; more = 1 }
+                }
+            } while (more)
+            for (p in tree) { printf "%s ", p }
+        }')
+    kill $tree 2> /dev/null
+    kill -CONT "$1" 2> /dev/null
+    for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+        left=$(processes | awk -v tree=" $tree" 'index(tree, " " $1 " ") { print $1 }')
+        [ -n "$left" ] || return 0
         sleep 0.1
     done
-    rm -f out/*.part* out/*/*.part*
+    kill -9 $left 2> /dev/null
+}
+is_mine() {  # Is process $1 alive, and is $2 in its command? Numbers of dead ones are used again.
+    { tr '\0' ' ' < "/proc/$1/cmdline" || ps -ww -o args= -p "$1"; } 2> /dev/null | grep -q "$2"
 }
 
-# One run.sh at a time works in out/: the one whose number is in out/.run/pid. The place of one that
-# was killed is taken over: `after` lets one in at a time, which then reads the number once more.
-lock() {
-    tries=0
-    until mkdir "$state" 2> /dev/null; do
-        [ -d "$state" ] || die 1 "cannot write in out/"
-        holder=$(cat "$state/pid" 2> /dev/null)
-        ! alive "${holder:-none}" 'run\.sh' ||
+# One run.sh at a time works in out/. The lock of one that was killed is taken over, and what that
+# one had started is ended.
+take_lock() {
+    mkdir -p out 2> /dev/null || die 1 "cannot write in out/"
+    until mkdir $lock 2> /dev/null; do
+        [ -d $lock ] || die 1 "cannot write in out/"
+        [ -s $lock/pid ] || sleep 1  # it has just begun
+        holder=$(cat $lock/pid 2> /dev/null) orphan=$(cat $lock/child 2> /dev/null)
+        ! is_mine "${holder:-none}" 'run\.sh' ||
             die 1 "another run.sh is at work in this folder: process $holder"
-        # without a number it has just begun, or just ends, or was killed there
-        if [ -n "$holder" ] || [ $tries -gt 10 ]; then
-            if mkdir "$state/after" 2> /dev/null; then
-                [ "$(cat "$state/pid" 2> /dev/null)" != "$holder" ] || break
-                rmdir "$state/after" 2> /dev/null
-            fi
-        fi
-        tries=$((tries + 1))
-        [ $tries -lt 50 ] || die 1 "a killed run.sh left out/.run behind; remove it"
-        sleep 0.1
+        ! is_mine "${orphan:-none}" 'out/\.lock' || end_tree "$orphan"
+        rm -rf $lock
     done
-    { echo $$ > "$state/new" && mv "$state/new" "$state/pid"; } 2> /dev/null ||
-        { rm -rf "$state"; no_space; }
-    rm -rf "$state/after"
-    mkdir -p "$state/running" || exit 1
-    end_jobs
+    echo $$ > $lock/pid || die 1 "cannot write in out/; is the disk full?"
+    trap clean EXIT
+    trap stopped INT TERM HUP
+    rm_parts
 }
-
-unlock() {
-    [ "$(cat "$state/pid" 2> /dev/null)" = $$ ] || return 0
-    end_jobs
-    rm -rf "$state" 2> /dev/null
+rm_parts() {
+    find out \( -name '*.part' -o -name '*.unfinished' -o -name '*.tmp' \) -exec rm -f {} +
 }
-
-stop_all() {  # Ctrl-C: without the list nothing new starts
+clean() { rm_parts; rm -rf $lock; }
+stopped() {
     trap '' INT TERM HUP
-    rm -f "$state/todo"
-    [ -z "$child" ] || kill "$child" 2> /dev/null
-    unlock
-    say "stopped; the same command continues"
-    exit 130
+    [ -z "$child" ] || end_tree "$child"
+    clear_line
+    die 130 "stopped; the same command continues"
+}
+# Runs a command in the background, where a signal does not have to wait for its end.
+start() { "$@" & child=$!; }
+finish() { wait "$child"; status=$?; child=''; return $status; }
+
+# Prints "weight target phase" for each command that is to be run. A weight of 1 is the time of a
+# reference with --len 1, about half a second on a fast core; the others were measured once.
+plan() {
+    make -r -s -n -k -f $lock/list.mk > $lock/commands 2> $lock/errors
+    awk 'function value(option) {  # of an option of this command; without it 1
+            return match($0, option " [0-9]+") ? substr($0, RSTART + length(option)) + 0 : 1
+        }
+        function weight(   passes) {
+            if (/pref sft -o/) { return 115 }
+            if (/pref sft/) { return /--len 1/ ? 1 : 4.4 }
+            if (/pref pairs/) { return /-n 80/ ? 0.3 : 5 }
+            if (/pref rm/) { return /noisy/ ? 10 : 24 }
+            if (/measure eval/) { return 4.3 }
+            if (!/ tune /) { return 0.3 }
+            passes = /--queries/ ? value("--reuse") : 0
+            if (/sft.bin/) { return passes ? 6 * passes : /--steps/ ? 48 : 24 }
+            return /--len 1/ ? 0.6 : /--batch 5/ ? 1.6 : passes ? 0.5 + 0.25 * passes : 2.8
+        }
+        NR == FNR { todo["\t" $0]; next }
+        $0 in todo { w = weight(); getline; print w, $2, substr($1, 1, length($1) - 1) }
+        ' $lock/commands $lock/list.mk
+}
+# Prints what make and its commands have said since the last time.
+messages() {
+    lines=$(awk 'END { print NR }' $lock/log)
+    [ "$lines" -gt $shown ] || return 0
+    clear_line
+    awk -v shown=$shown 'NR <= shown || /^note: / { next }
+        sub(/.*[*][*][*] [[]/, "") { sub(/[]].*/, ""); sub(/.*: /, ""); print "failed: " $0; next }
+        !/^g?make/' $lock/log >&2
+    shown=$lines
+}
+# One line, drawn over itself: how many commands are done, how long is left, what runs now.
+progress() {
+    [ -t 2 ] || return 0
+    find out \( -name '*.part' -o -newer $lock/plan \) -type f | awk -v cores="$cores" \
+        -v unit="$unit" -v seconds=$(($(date +%s) - began)) '
+        NR == FNR { weight[$2] = $1; n++; all += $1; next }
+        /[.]part$/ { sub(/.*\//, ""); sub(/[.]csv[.]part$/, ""); now = now " " $0 }
+        $0 in weight { done++; ended += weight[$0] }
+        END {
+            left = (all - ended) * unit / cores
+            if (ended > all / 20) { left = seconds * (all - ended) / ended }
+            time = left < 90 ? sprintf("%d s", left + 1) : sprintf("%d min", left / 60 + 0.5)
+            printf "\r%-79.79s", sprintf("%d of %d done, about %s left; now%s", done, n, time, now)
+        }' $lock/plan - >&2
 }
 
-# Program $1 without comments and white space. What the preprocessor would decide stays undecided:
-# so any compiler on any machine says the same, and no branch is left out.
-program() {
-    sed 's/^[[:space:]]*#/@/' "$1" | $preprocess 2> /dev/null | tr -s '[:space:]' '\n' | grep .
+number() {  # What option $1 got must be a number from 1 to $3.
+    case $2 in '' | 0* | *[!0-9]* | ????*) false ;; *) [ "$2" -le "$3" ] ;; esac ||
+        die 2 "$1: expected a number from 1 to $3"
 }
-
-# Results of two programs, tokenizers or models must not be mixed. out/made_by holds the sums of
-# those that the results in out/ were made with; where they are not those of today, end.
-check() {
-    differs='' sums='' made_by=out/made_by
-    for name in pref.c dev/measure.c dev/kl.c tinystories_tok.bin out/sft.bin; do
-        was=$(sed -n "s|^$name ||p" $made_by 2> /dev/null)
-        case $name in
-            *.c) sum=$(program $name | cksum) ;;
-            *) if [ -e $name ]; then sum=$(cksum < $name); else sum=$was; fi ;;
-        esac
-        sums="$sums$name $sum
-"
-        [ "$sum" != "$was" ] || continue
-        case $name in  # what depends on it
-            dev/measure.c) any out/lm/*.eval.* out/bandit/*.hist.* ;;
-            dev/kl.c) any out/kl.* ;;
-            out/sft.bin) any out/lm/* out/sweep/*_m* ;;
-            *) any out/sft.csv out/bandit/* out/lm/* out/sweep/* ;;
-        esac && differs="$differs and $name"
-    done
-    [ -e $made_by ] || differs=${differs:+ and program (there is no $made_by)}
-    [ -z "$differs" ] || die 1 "out/ has results of another${differs# and}; put that back, or begin\
- anew: './run.sh --anew' (mv out out.old)"
-    { printf %s "$sums" > "$state/new" && mv "$state/new" $made_by; } 2> /dev/null || no_space
-}
-
-failed=0
-run_phase() {  # $1: the phase; $2: jobs at a time; $3: what to call it
-    : > "$state/done"
-    : > "$state/waiting"
-    phase_lines "$1" | while read -r command; do
-        split "$command"
-        if all $files; then
-            continue
-        elif all $inputs; then
-            printf '%s\n' "$command"
-        else
-            echo >> "$state/waiting"
-        fi
-    done > "$state/todo"
-    todo=$(awk 'END { print NR }' "$state/todo")
-    failed=$((failed + todo + $(awk 'END { print NR }' "$state/waiting")))
-    [ "$todo" -gt 0 ] || return 0
-    start=$(date +%s)
-    export todo start
-    say "$3: $todo to do"
-    awk '{ print NR }' "$state/todo" | xargs -n 1 -P "$2" sh ./run.sh --job &
-    child=$!
-    wait "$child"
-    child=''
-    end_jobs
-    failed=$((failed - $(awk 'END { print NR }' "$state/done")))
-    [ -e "$state/todo" ] || exit 1
-    [ ! -t 2 ] || printf '\r%-79s\r' '' >&2
-}
-
-words='' seeds='' list='' anew='' jobs=''
-number() {  # $2, which option $1 must have, from 1 to 999
-    case $2 in '' | 0* | *[!0-9]* | ????*) die 2 "$1: expected a number from 1 to 999" ;; esac
-}
-if [ "${1-}" = --job ]; then
-    job "$2"
+words='' rates='' given='' cores='' list='' full=''
+if [ "${1-}" = --stamps ]; then
+    stamps "$2" 2>&1
     exit
 fi
 while [ $# -gt 0 ]; do
     case $1 in
-        bandit | kl | sweep) words="$words $1" ;;
-        lm | sweep-lm) words="$words story $1" ;;
-        full) words="$words story bandit kl lm" seeds=${seeds:-5} ;;
+        bandit | lm | kl | beyond | sweep) words="$words $1" ;;
+        full) words="$words bandit lm kl beyond push_worst" rates="x3 best" full=yes ;;
+        x3 | best) rates="$rates $1" ;;
+        --rates) rates="x3 best" ;;
         list) list=yes ;;
-        --anew) anew=yes ;;
-        --seeds) number "$1" "${2-}"; seeds=$2; shift ;;
-        -j) number "$1" "${2-}"; jobs=$2; shift ;;
+        --seeds) number "$1" "${2-}" 90; given=$2; shift ;;
+        -j) number "$1" "${2-}" 999; cores=$2; shift ;;
         -h | --help | help) sed -n '2,/^$/s/^# \{0,1\}//p' run.sh; exit ;;
-        *) die 2 "unknown word '$1'; there are bandit, kl, lm, full, sweep, sweep-lm, list" ;;
+        *) die 2 "unknown word '$1'; there are bandit lm kl beyond full sweep list x3 best" ;;
     esac
     shift
 done
-words=${words:-story core kl lm_core} seeds=${seeds:-1}
-
+[ -z "$rates" ] || words=${words:-bandit lm}
+words=${words:-core kl} seeds=${given:-${full:+5}} seeds=${seeds:-1}
 if [ -n "$list" ]; then
-    echo "mkdir -p out/bandit out/lm out/sweep"
-    for phase in story first second rest last; do
-        lines=$(phase_lines $phase)
-        [ -z "$lines" ] || printf '# wait\n%s\n' "$lines"
-    done
+    makefile
     exit
 fi
 
-preprocess="${CC:-cc} -undef -E -P -x c -"
-echo | $preprocess > /dev/null 2>&1 ||
-    die 1 "no C compiler: '${CC:-cc}' does not work; CC=... names another"
 command -v make > /dev/null || die 1 "make is missing"
 [ -r tinystories_tok.bin ] || die 1 "tinystories_tok.bin is missing; 'make data' makes it"
-
-export LC_ALL=C runner=$$ state=out/.run
-child=''
-trap unlock EXIT
-trap stop_all INT TERM HUP
-folders() { error=$(mkdir -p out/bandit out/lm out/sweep 2>&1) || die 1 "$error"; }
-folders
-lock
-if [ -n "$anew" ] && any out/*.* out/made_by out/*/*; then
-    aside=out.old-$(date +%Y-%m-%d-%H%M%S)
-    mv out "$aside" && rm -rf "$aside/.run" || exit 1
-    say "what was in out/ is in $aside/"
-    folders
-    lock
-fi
-check
-
-make -j 2 all dev/report > "$state/make" 2>&1 &  # a signal does not have to wait for its end
-child=$!
-if ! wait "$child"; then
-    cat "$state/make" >&2
-    die 1 "make failed"
-fi
-child=''
 # nproc obeys OMP_NUM_THREADS, which says nothing about how many programs may run
-jobs=${jobs:-$(unset OMP_NUM_THREADS OMP_THREAD_LIMIT
+cores=${cores:-$(unset OMP_NUM_THREADS OMP_THREAD_LIMIT
     nproc 2> /dev/null || sysctl -n hw.ncpu 2> /dev/null || getconf _NPROCESSORS_ONLN || echo 1)}
-export OMP_NUM_THREADS="$jobs"
-run_phase story 1 "training the story model, about a minute"
-[ "$todo" = 0 ] || check
-run_phase first "$jobs" "the bandit's reference policies, kl, preference pairs"
-run_phase second "$jobs" "reward models"
-run_phase rest "$jobs" "runs"
-run_phase last "$jobs" "evaluations"
+export OMP_NUM_THREADS="$cores"  # for the story model; all others have their own
+take_lock
+start make -j 2 all dev/report > $lock/log 2>&1
+finish || { cat $lock/log >&2; die 1 "make failed"; }
+makefile > $lock/list.mk
 
-status=0
-for word in $words; do
-    case $word in
-        story) [ ! -e out/sft.bin ] ||
-            ./pref sample -m out/sft.bin -p "Once upon a time" --temp 0.7 ;;
-        kl) [ ! -e out/kl.txt ] || cat out/kl.txt ;;
-        sweep*) dev/report --$word out ;;
-    esac
+plan > $lock/plan
+! grep '[*][*][*]' $lock/errors >&2 || die 1 "the makefile cannot be run"
+cut -d ' ' -f 2 $lock/plan | xargs rm -f  # what is there is the result of other code or commands
+calibrate() { OMP_NUM_THREADS=1 ./pref sft --task bandit --len 1 -o $lock/ref.bin; }
+unit=$( (calibrate > /dev/null 2>&1; times) |
+    awk 'NR == 2 { split($1, t, "m"); print t[1] * 60 + t[2] }')
+say "$(awk -v cores="$cores" -v unit="$unit" '
+    { all += $1; phase[$3]++; if ($3 == "story") { story = $1 } }
+    END {
+        time = all / cores
+        chain = story / (cores < 4 ? cores : 4) + 60  # no number of cores makes this shorter
+        if (story && time < chain) { time = chain }
+        time *= unit
+        time = time < 90 ? sprintf("%d s", time + 1) : sprintf("%d min", time / 60 + 0.5)
+        n = split("story references pairs reward_models runs evaluations", name, " ")
+        for (i = 1; i <= n; i++) {
+            if (name[i] in phase) { list = list (list ? ", " : "") name[i] " " phase[name[i]] }
+        }
+        sub("_", " ", list)
+        if (NR == 0) { print "all results are there" }
+        else { printf "%d commands on %d cores (%s), about %s\n", NR, cores, list, time }
+    }' $lock/plan)"
+: > $lock/log
+began=$(date +%s)
+# `problem=` keeps make from running --stamps once more: what changes from here on has to wait
+start make -r -s -k -j "$cores" -f $lock/list.mk problem= > $lock/log 2>&1
+echo "$child" > $lock/child
+while kill -0 "$child" 2> /dev/null; do
+    messages
+    progress
+    sleep 0.3
 done
-case "$words " in *core\ * | *bandit\ * | *kl\ * | *\ lm\ *)
-    report=$(dev/report out) || status=1
-    printf '%s\n' "$report"
-    case $seeds/$report in
-        [1-4]/*"five seeds"*) ;;
-        [1-4]/*) echo "seeds: $seeds. Verdicts are decided by five seeds: ./run.sh full" ;;
-    esac ;;
-esac
-if [ $failed -gt 0 ]; then
-    die 1 "failed, or lacks what failed: $failed of the commands; the same command tries them again"
-fi
+finish
+status=$?
+messages
+clear_line
+
+export COMMIT="${COMMIT-$(git rev-parse --short HEAD 2> /dev/null)}"
+cpu=$({ sed -n 's/^model name[^:]*: //p' /proc/cpuinfo || sysctl -n machdep.cpu.brand_string; } \
+    2> /dev/null | head -n 1)
+export MACHINE="${MACHINE-$(uname -sm), ${cpu:-unknown processor}, $cores cores}"
+page=''
+[ -z "$full" ] || [ "$seeds" -lt 5 ] || page=dev
+case $words in *sweep*) dev/report --sweep out || status=1 ;; esac
+case $words in ' sweep') ;; *) dev/report out $page || status=1 ;; esac
+failed=$(grep -c '[*][*][*] \[' $lock/log)
+left=$(make -r -s -n -k -f $lock/list.mk problem= 2> /dev/null | awk 'END { print NR }')
+[ "$left" = 0 ] || die 1 "failed: $failed; not run without their results: $((left - failed)). \
+The same command continues"
 exit $status
