@@ -192,7 +192,8 @@ static Run *run_find(const char *folder, const char *name, const char *ending, i
     if (!strcmp(ending, ".csv")) { snprintf(r->group, sizeof r->group, "%s%s", folder, budget); }
     for (int i = 0; i < SEEDS; i++) {
         char path[600];
-        snprintf(path, sizeof path, "%s/%s/%s_s%d%s", out_dir, folder, name, first_seed + i, ending);
+        snprintf(path, sizeof path, "%s/%s/%s_s%d%s", out_dir, folder, name, first_seed + i,
+                 ending);
         r->seed[i] = table_read(path);
         if (r->seed[i] && *r->group) { check_log(r->seed[i]); }
     }
@@ -258,7 +259,7 @@ typedef struct {
     int set, first_seed;
     char folder[32];
     Part part[48];
-    int n, whole;           // whole: 1 or 0 if the claim has a rule of its own, -1: all parts decide
+    int n, whole;           // whole: 1 or 0 by the claim's own rule; -1: all parts decide
     int n_missing, n_broken;
     char missing[200], broken[400], note[600];
     int word;
@@ -718,7 +719,12 @@ static void draw_line(FILE *f, const Line *l, const Scale *x, const Scale *y) {
     }
 }
 
-// Draws the bars of one line, beside those of the others; hollow if it is dashed.
+// Bars are full, pale (the second look) or hollow (dashed), so that they tell in greyscale.
+static const char *bar_fill(const Line *l) {
+    return l->dash ? "#fff" : l->look == 1 ? "#f6cfae" : LOOKS[l->look].color;
+}
+
+// Draws the bars of one line, beside those of the others.
 static void draw_bars(FILE *f, const Panel *p, int which, const Scale *x, const Scale *y) {
     const Line *l = &p->line[which];
     int n = 0, mine = 0;
@@ -732,8 +738,8 @@ static void draw_bars(FILE *f, const Panel *p, int which, const Scale *x, const 
         double top = at(y, l->y[i]);
         fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\" "
                 "stroke=\"%s\" stroke-width=\"1.5\" stroke-dasharray=\"%s\"/>\n", left + 1,
-                fmin(top, zero), fmax(w - 2, 1), fabs(zero - top),
-                l->dash ? "#fff" : LOOKS[l->look].color, LOOKS[l->look].color,
+                fmin(top, zero), fmax(w - 2, 1), fabs(zero - top), bar_fill(l),
+                LOOKS[l->look].color,
                 l->dash > DASHED ? DASHES[l->dash] : "none");
         fprintf(f, "<path class=\"a\" d=\"M%.1f %.1fV%.1f\"/>\n", left + w / 2,
                 at(y, l->y[i] - l->e[i]), at(y, l->y[i] + l->e[i]));
@@ -752,7 +758,7 @@ static void draw_labels(FILE *f, const Panel *p, double top, const Scale *x, con
         for (; k > 0 && place[order[k - 1]] > place[i]; k--) { order[k] = order[k - 1]; }
         order[k] = i;
     }
-    double lowest = top + p->height + 14;
+    double lowest = top + p->height + 3;
     for (int k = n - 1; k >= 0; k--) {  // up from the bottom, then down from the top
         place[order[k]] = fmin(place[order[k]], lowest - LABEL_GAP * (n - 1 - k));
     }
@@ -772,8 +778,7 @@ static void draw_labels(FILE *f, const Panel *p, double top, const Scale *x, con
                     right + 10, t - 5);
         } else {
             fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"10\" fill=\"%s\" "
-                    "stroke=\"%s\"/>\n", right + 1, t - 10,
-                    l->dash ? "#fff" : LOOKS[l->look].color, LOOKS[l->look].color);
+                    "stroke=\"%s\"/>\n", right + 1, t - 10, bar_fill(l), LOOKS[l->look].color);
         }
         fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\">%s</text>\n", right + 12, t,
                 LOOKS[l->look].color, l->label);
@@ -808,7 +813,7 @@ static void draw_figure(FILE *f, const Figure *fig) {
 
 // --- judging -------------------------------------------------------------------------------------
 
-// Whether a number lies where its part wants it. NaN never does. The tiny allowance is for rounding.
+// Whether a number lies where its part wants it. NaN never does. The allowance is for rounding.
 static int met(const Part *p) {
     Stat s = stat_of(p->d);
     double limit = p->rule == BETTER ? 0.05 : p->limit, tiny = 1e-9;
@@ -847,10 +852,9 @@ static int has_enough(Seeds s) {
 static const char *deciding(const Part *p) {
     Stat s = stat_of(p->d);
     double limit = p->rule == BETTER ? 0.05 : p->limit;
+    double off = fabs(s.mean - limit);
     int digits = fabs(s.mean) >= 100 ? 0 : 3;
-    while (digits < 9 && fabs(s.mean - limit) < 0.6 * pow(10, -digits) && fabs(s.mean - limit) > 1e-9) {
-        digits++;
-    }
+    while (digits < 9 && off < 0.6 * pow(10, -digits) && off > 1e-9) { digits++; }
     int wants_error = p->rule == BETTER || p->rule == AT_LEAST_2SE;
     return wants_error && s.n > 1 && s.mean >= limit - 1e-9 && !met(p)
                ? text("%.*f, but 2 s.e. are %.*f", digits, s.mean, digits, 2 * s.se)
@@ -1115,8 +1119,8 @@ static void judge_c6(Verdict *v) {
         NOTE(v, "%s: both need %.0f queries to 90%% of H, fresh samples alone %.0f. ", T,
              mean(queries_to_90(v, both)), mean(q));
     }
-    NOTE(v, "A run that does not reach 90%% of H counts with all the queries it had (20,000 at T = 1, "
-         "2,000 at T = 10). ");
+    NOTE(v, "A run that does not reach 90%% of H counts with all the queries it had (20,000 at T = "
+         "1, 2,000 at T = 10). ");
 }
 
 static const char *const C7_METHODS[] = {"dpo", "ipo", "pref-ft"};
@@ -1196,11 +1200,12 @@ static void judge_c8(Verdict *v) {
     for (int r = 0; r < t->rows; r++) {
         const char *name = field(t, r, "case"), *lr = field(t, r, "lr");
         if (!begins_descent(t, r) || strcmp(field(t, r, "direction"), "forward")) { continue; }
-        double forward = kl_steps(t, name, "forward", lr), reverse = kl_steps(t, name, "reverse", lr);
+        double forward = kl_steps(t, name, "forward", lr);
+        double reverse = kl_steps(t, name, "reverse", lr), most = 1e6;
         if (!is_toy(name) || isnan(reverse)) { continue; }
         Seeds d;  // no seeds here: the same number for all
         for (int i = 0; i < SEEDS; i++) {
-            d.at[i] = isinf(forward) && isinf(reverse) ? 0 : fmin(fmax(forward - reverse, -1e6), 1e6);
+            d.at[i] = fmin(forward, most) - fmin(reverse, most);
         }
         add_part(v, 1, ABOVE, 0, d, NULL, text("rate %s, steps saved by reverse", lr));
     }
@@ -1222,7 +1227,8 @@ static void judge_l1(Verdict *v) {
         }
         Seeds mean_h = mean_of(h, 4);
         all[t] = mean_of(gap, 4);
-        add_part(v, t < 2, t < 2 ? BETTER : SHOWN, 0, all[t], &mean_h, text("mean on %s", tasks[t]));
+        add_part(v, t < 2, t < 2 ? BETTER : SHOWN, 0, all[t], &mean_h,
+                 text("mean on %s", tasks[t]));
     }
     add_part(v, 1, AT_LEAST, 0.05, minus(all[0], all[2]), NULL, "mean on min less that on mode");
 }
@@ -1248,7 +1254,8 @@ static void judge_l4(Verdict *v) {
     double low = INFINITY, high = -INFINITY;
     Seeds spread = {{0}};
     for (int t = 0; t < 3; t++) {
-        Seeds mine = auc(v, text("on_dpo_%s", tasks[t])), h = headroom(v, text("on_dpo_%s", tasks[t]));
+        const char *first = text("on_dpo_%s", tasks[t]);
+        Seeds mine = auc(v, first), h = headroom(v, first);
         for (int k = 0; k < 4; k++) {
             const char *run = k < 3 ? text("%s_%s", others[k], tasks[t]) : "on_dpo_mode";
             Seeds end = end_of(v, run);
@@ -1282,29 +1289,31 @@ typedef struct {
 
 static const Claim CLAIMS[] = {
     {"C1", "bandit", "Fresh samples beat a fixed set (R1)",
-     "R1, T = 1, 200 steps: AUC on-policy better than offline for at least two of bon, rwr and dpo, "
-     "and worse for none. ppo is shown, too.",
+     "R1, T = 1, 200 steps: AUC on-policy better than offline for at least two of bon, rwr and "
+     "dpo, and worse for none. ppo is shown, too.",
      "{on,off}_{bon,rwr,dpo,ppo}_r1", judge_c1, NULL},
     {"C2", "bandit", "They matter more where the peak is far",
-     "The AUC lost by collections of 20 M in place of M, on R1 less that on R2 (absolute), mean over "
-     "bon, rwr and dpo, is at least 0.03 and at least 2 s.e.",
+     "The AUC lost by collections of 20 M in place of M, on R1 less that on R2 (absolute), mean "
+     "over bon, rwr and dpo, is at least 0.03 and at least 2 s.e.",
      "on_{bon,rwr,dpo}_{r1,r2}{,_collect200}", judge_c2, NULL},
     {"C3", "bandit", "The smaller the collection, the better",
-     "R1, mean over bon, rwr and dpo: AUC at B/M = 1 better than at B/M = all, and none of the steps "
-     "from 1 to 2, 5, 20 and all raises it by more than 0.02.",
-     "on_{bon,rwr,dpo}_r1{,_collect20,_collect50,_collect200} off_{bon,rwr,dpo}_r1", judge_c3, NULL},
+     "R1, mean over bon, rwr and dpo: AUC at B/M = 1 better than at B/M = all, and none of the "
+     "steps from 1 to 2, 5, 20 and all raises it by more than 0.02.",
+     "on_{bon,rwr,dpo}_r1{,_collect20,_collect50,_collect200} off_{bon,rwr,dpo}_r1",
+     judge_c3, NULL},
     {"C4", "bandit", "Some sample reuse helps, much hurts",
      "2,000 queries on R1 (20 collections), reward at the end, bon and ppo: (a) T = 2 better than "
-     "T = 1; (b) the best T better than T = 50. dpo, and (c) whether ppo bears more reuse than bon, "
-     "are shown.",
-     "on_{bon,ppo,dpo}_r1_queries2000{,_reuse2,_reuse5,_reuse10,_reuse20,_reuse50}", judge_c4, NULL},
+     "T = 1; (b) the best T better than T = 50. dpo, and (c) whether ppo bears more reuse than "
+     "bon, are shown.",
+     "on_{bon,ppo,dpo}_r1_queries2000{,_reuse2,_reuse5,_reuse10,_reuse20,_reuse50}",
+     judge_c4, NULL},
     {"C5", "bandit", "Offline, contrast beats imitation",
      "The better of dpo and ipo (a) leads the best imitator (bon, rwr, pref-ft) on R1, (b) and by "
      "more (absolute) than on R2.",
      "off_{dpo,ipo,bon,rwr,pref-ft}_{r1,r2}", judge_c5, NULL},
     {"C5b", "bandit", "The same with responses of one token",
-     "The best imitator gains at least 0.8 H on R2 and at most 0.4 H on R1 (AUC less the reference's "
-     "reward); the better of dpo and ipo is better than it on R1.",
+     "The best imitator gains at least 0.8 H on R2 and at most 0.4 H on R1 (AUC less the "
+     "reference's reward); the better of dpo and ipo is better than it on R1.",
      "off_{dpo,ipo,bon,rwr,pref-ft}_{r1,r2}_len1", judge_c5b, NULL},
     {"C5c", "bandit", "A push down on the bad samples helps",
      "Offline on R1, both: bon with `--push-worst` better than without (0.1 or 1, whichever is "
@@ -1312,32 +1321,35 @@ static const Claim CLAIMS[] = {
      "off_bon_r1{,_push-worst0.1,_push-worst1} off_dpo_r1{,_neg0}", judge_c5c, NULL},
     {"C6", "bandit", "Fresh samples and negative gradient add up",
      "dpo on R1 at T = 10: the negative gradient alone and fresh samples alone each better than "
-     "neither, and both together need at most 0.9 of the queries of fresh samples alone to 90% of H.",
+     "neither, and both together need at most 0.9 of the queries of fresh samples alone to 90% of "
+     "H.",
      "{off,on}_dpo_r1{_neg0,}{,_reuse10}", judge_c6, NULL},
     {"C7", "bandit", "Margins grow; the chosen rise if few",
-     "Offline dpo and ipo on R1, 1 and 9 tokens, 5, 20, 100 and 500 prompts, training pairs: (a) the "
-     "margin grows by at least 1 nat more than pref-ft's everywhere; (b) the change of the chosen "
-     "responses' log-probability falls as prompts grow (rank correlation at most -0.7).",
+     "Offline dpo and ipo on R1, 1 and 9 tokens, 5, 20, 100 and 500 prompts, training pairs: (a) "
+     "the margin grows by at least 1 nat more than pref-ft's everywhere; (b) the change of the "
+     "chosen responses' log-probability falls as prompts grow (rank correlation at most -0.7).",
      "off_{dpo,ipo,pref-ft}_r1{,_len1}_batch5{_reuse200,_reuse50,_reuse10,_reuse2}", judge_c7,
      table_c7},
     {"C8", "bandit", "Reverse KL seeks the mode sooner",
-     "In the paper's toy reverse KL is sooner than forward KL at every rate at which both were run, "
-     "by the steps until 10% of the initial total variation is left. Where it starves is printed.",
+     "In the paper's toy reverse KL is sooner than forward KL at every rate at which both were "
+     "run, by the steps until 10% of the initial total variation is left. Where it starves is "
+     "printed.",
      "", judge_c8, table_c8},
     {"L1", "lm", "Stories: fresh samples beat a fixed set",
-     "Mean over rwr, bon, ppo and dpo: AUC on-policy better than one collection on min and on skew; "
-     "the gap on min exceeds mode's by at least 0.05 (absolute).",
+     "Mean over rwr, bon, ppo and dpo: AUC on-policy better than one collection on min and on "
+     "skew; the gap on min exceeds mode's by at least 0.05 (absolute).",
      "{on,off}_{rwr,bon,ppo,dpo}_{min,skew,mode}", judge_l1, NULL},
     {"L2", "lm", "Stories: samples can be reused",
-     "min, 1,600 queries, ppo: AUC at T = 8 not worse than at T = 1 by 0.05. rwr and bon are shown.",
+     "min, 1,600 queries, ppo: AUC at T = 8 not worse than at T = 1 by 0.05. rwr and bon are "
+     "shown.",
      "on_{ppo,rwr,bon}_min_queries1600{,_reuse2,_reuse4,_reuse8}", judge_l2, NULL},
     {"L3", "lm", "Stories: contrast beats imitation",
-     "From the file of pairs: the better of dpo and ipo leads the better of pref-ft and rwr on min, "
-     "and by more than on mode.",
+     "From the file of pairs: the better of dpo and ipo leads the better of pref-ft and rwr on "
+     "min, and by more than on mode.",
      "file_{dpo,ipo,pref-ft,rwr}_{min,mode}", judge_l3, NULL},
     {"L4", "lm", "On-policy dpo is the best of four",
-     "Of on-policy dpo, dpo on the file, ppo and on-policy rwr, on-policy dpo has the highest AUC on "
-     "min and on skew, and all end within 0.1 of each other on mode.",
+     "Of on-policy dpo, dpo on the file, ppo and on-policy rwr, on-policy dpo has the highest AUC "
+     "on min and on skew, and all end within 0.1 of each other on mode.",
      "{on_dpo,file_dpo,on_ppo,on_rwr}_{min,skew,mode}", judge_l4, NULL},
 };
 enum { N_CLAIMS = sizeof CLAIMS / sizeof *CLAIMS };
@@ -1427,8 +1439,8 @@ static void parts_table(const Claim *c, const Verdict *verdicts) {
 }
 
 static void table_c7(Verdict *v) {
-    table_begin("method|tokens|prompts|training pairs: chosen|rejected|margin|held-out pairs: chosen"
-                "|rejected|margin");
+    table_begin("method|tokens|prompts|training pairs: chosen|rejected|margin|held-out pairs: "
+                "chosen|rejected|margin");
     for (int m = 0; m < 3; m++) {
         for (int k = 0; k < 8; k++) {
             const char *run = c7_run(C7_METHODS[m], k / 4, k % 4), *s[6];
@@ -1461,8 +1473,8 @@ static void table_c8(Verdict *v) {
             steps_text(kl_steps(t, name, way, field(t, r, "lr"))));
     }
     table_end();
-    paragraph("Reverse KL starves where the model has no mass: there it never arrives, or takes many "
-              "times the steps of forward KL at its best rate.");
+    paragraph("Reverse KL starves where the model has no mass: there it never arrives, or takes "
+              "many times the steps of forward KL at its best rate.");
 }
 
 // --- the figures ---------------------------------------------------------------------------------
@@ -1507,8 +1519,8 @@ static void figure_lengths(Figure *f) {
                              "response length, tokens");
         p->y0 = 0;
         curve(p, &v, text("on_dpo_%s", LM_TASKS[t]), "step", "response_len", "on-policy dpo", 0, 0);
-        curve(p, &v, text("file_dpo_%s", LM_TASKS[t]), "step", "response_len", "offline dpo (file)", 0,
-              DASHED);
+        curve(p, &v, text("file_dpo_%s", LM_TASKS[t]), "step", "response_len", "offline dpo (file)",
+              0, DASHED);
         curve(p, &v, text("on_ppo_%s", LM_TASKS[t]), "step", "response_len", "ppo", 3, DOT_DASHED);
         curve(p, &v, text("on_rwr_%s", LM_TASKS[t]), "step", "response_len", "on-policy rwr", 1,
               DOTTED);
@@ -1600,7 +1612,7 @@ static void distribution(Figure *f, const char *folder, const char *name, const 
     if (!t[1]) { return; }
     double width, mode = reference_mode(&width);
     int bandit = task[0] == 'r';
-    Panel *p = panel_new(f, text("%s", name), bandit ? "token" : "response length, tokens", "share");
+    Panel *p = panel_new(f, name, bandit ? "token" : "response length, tokens", "share");
     p->height = 100;
     p->y0 = 0;
     p->y1 = highest;
@@ -1677,7 +1689,8 @@ static void figure_reuse(Figure *f) {
         for (int m = 0; m < 4; m++) {
             Line *l = line_new(p, who[m], look_of(who[m]), m);
             for (int i = 0; i < 8; i++) {
-                const char *base = text("on_%s_%s", who[m], k ? "min_queries1600" : "r1_queries2000");
+                const char *task = k ? "min_queries1600" : "r1_queries2000";
+                const char *base = text("on_%s_%s", who[m], task);
                 const char *run = i ? text("%s_reuse%d", base, reuse[i]) : base;
                 if (!run_exists(&v, run)) { continue; }
                 Stat s = stat_of(k ? auc(&v, run) : end_of(&v, run));
@@ -1694,11 +1707,14 @@ static void figure_factors(Figure *f) {
         Panel *p = panel_new(f, k ? "dpo on R1, T = 10" : "dpo on R1, T = 1", "gradient steps",
                              "reward");
         const char *end = k ? "_reuse10" : "";
-        curve(p, &v, text("off_dpo_r1_neg0%s", end), "step", "gold_reward", "neither", GREY, DOTTED);
-        curve(p, &v, text("off_dpo_r1%s", end), "step", "gold_reward", "negative gradient", 1, DASHED);
-        curve(p, &v, text("on_dpo_r1_neg0%s", end), "step", "gold_reward", "fresh samples", 2,
-              DOT_DASHED);
-        curve(p, &v, text("on_dpo_r1%s", end), "step", "gold_reward", "both", 0, SOLID);
+        static const struct { const char *run, *label; int look, dash; } lines[] = {
+            {"off_dpo_r1_neg0", "neither", GREY, DOTTED},
+            {"off_dpo_r1", "negative gradient", 1, DASHED},
+            {"on_dpo_r1_neg0", "fresh samples", 2, DOT_DASHED}, {"on_dpo_r1", "both", 0, SOLID}};
+        for (int i = 0; i < 4; i++) {
+            curve(p, &v, text("%s%s", lines[i].run, end), "step", "gold_reward", lines[i].label,
+                  lines[i].look, lines[i].dash);
+        }
     }
 }
 
@@ -1743,8 +1759,9 @@ static void figure_noisy(Figure *f) {
     for (int k = 0; k < 2; k++) {
         Panel *p = panel_new(f, k ? "What the policy is trained on" : "What nobody shows it",
                              "KL to the reference, nats", k ? "proxy reward, s.d." : "true reward");
-        curve(p, &v, "on_dpo_mode_noisy", "kl", k ? "proxy_reward" : "gold_reward", "dpo", 0, 0);
-        curve(p, &v, "on_ppo_mode_noisy", "kl", k ? "proxy_reward" : "gold_reward", "ppo", 3, DASHED);
+        const char *y = k ? "proxy_reward" : "gold_reward";
+        curve(p, &v, "on_dpo_mode_noisy", "kl", y, "dpo", 0, SOLID);
+        curve(p, &v, "on_ppo_mode_noisy", "kl", y, "ppo", 3, DASHED);
     }
 }
 
@@ -1844,8 +1861,8 @@ static const struct {
      "collection. Bands are ± 1 s.e. over seeds.", "on_M_r1 and its _collect runs", figure_sizes},
     {"C4", "reuse", "Reward by sample reuse T at a fixed number of queries.",
      "the _queries2000 and _queries1600 runs", figure_reuse},
-    {"C5", "tokens", "Where the mass went: the share of each token before and after tuning, all at one "
-     "scale, with the shape of the reward drawn in (its 1 is the top edge). Seed 11.",
+    {"C5", "tokens", "Where the mass went: the share of each token before and after tuning, all at "
+     "one scale, with the shape of the reward drawn in (its 1 is the top edge). Seed 11.",
      "the .hist.csv files of bandit", figure_tokens},
     {"C6", "factors", "Fresh samples and the negative gradient, each alone and both together.",
      "the dpo runs on r1 with and without _neg0 and _reuse10", figure_factors},
@@ -1854,21 +1871,22 @@ static const struct {
      figure_logps},
     {"C8", "toy", "The paper's toy and wider cases: forward KL against reverse KL, by steps of "
      "gradient descent on the logits.", "kl.csv", figure_toy},
-    {"L1", "story-on-off", "Stories: AUC and final reward, on-policy (filled) and offline (hollow).",
+    {"L1", "story-on-off", "Stories: AUC and final reward, on-policy (filled) and offline "
+     "(hollow).",
      "on_ and off_ rwr, bon, ppo, dpo on min, mode, skew", figure_story_bars},
-    {"L1", "paths", "Reward against KL to the reference. Markers stand at each quarter of the run, so "
-     "that their distance shows the pace.", "on_ dpo, ppo, rwr and off_dpo on r1 and min",
+    {"L1", "paths", "Reward against KL to the reference. Markers stand at each quarter of the run, "
+     "so that their distance shows the pace.", "on_ dpo, ppo, rwr and off_dpo on r1 and min",
      figure_paths},
     {"L3", "story-lengths", "Response lengths before and after tuning, all at one scale, with the "
      "shape of the reward drawn in (its 1 is the top edge). Seed 11.", "the .hist.csv files of lm",
      figure_story_lengths},
-    {"L4", "lengths", "Response length against gradient steps, the paper's figure. Bands are ± 1 s.e. "
-     "over seeds. The line of the mode is estimated from the reference's lengths.",
+    {"L4", "lengths", "Response length against gradient steps, the paper's figure. Bands are ± 1 "
+     "s.e. over seeds. The line of the mode is estimated from the reference's lengths.",
      "on_dpo, file_dpo, on_ppo, on_rwr on min, mode, skew", figure_lengths},
-    {"beyond", "over-optimisation", "A reward model from 80 noisy pairs: true and proxy reward as the "
-     "policy leaves the reference.", "on_dpo_mode_noisy and on_ppo_mode_noisy", figure_noisy},
-    {"beyond", "variety", "Entropy and distinct responses, without a KL penalty (solid) and with one "
-     "(dashed).", "on_M_mode and on_M_mode_kl0.1", figure_variety},
+    {"beyond", "over-optimisation", "A reward model from 80 noisy pairs: true and proxy reward as "
+     "the policy leaves the reference.", "on_dpo_mode_noisy and on_ppo_mode_noisy", figure_noisy},
+    {"beyond", "variety", "Entropy and distinct responses, without a KL penalty (solid) and with "
+     "one (dashed).", "on_M_mode and on_M_mode_kl0.1", figure_variety},
     {"beyond", "drift", "Share of dogs among the animals in the stories, a trait that no reward "
      "mentions.", "the .eval.csv files", figure_drift},
     {"model", "sft", "The loss of the story model in training and on held-out stories.", "sft.csv",
@@ -1955,32 +1973,34 @@ static void put_claim(const Claim *c, Verdict *v, const char *dir) {
 
 static void how_to_read(void) {
     heading(2, "reading", "How to read this page");
-    paragraph("The reward is the true one, in [0, 1]. A run's AUC (area under the curve) is the mean "
-              "of the reward over its evaluations, which are evenly spaced; the one at step 0 is left "
-              "out. The end is the last evaluation. H (headroom) = 1 - the reference's reward, which "
-              "is the reward at step 0: the most that can be gained.");
-    paragraph("On-policy (`on_` in the names of runs) means samples of the policy as it is by then; "
-              "offline (`off_`) one collection sampled from the reference; `file_` a file of "
-              "preference pairs. A collection is B responses, M is the number in a minibatch (100 on "
-              "the bandit, 64 on stories), T the number of passes over a collection, and a query is a "
-              "response that was sampled and labelled.");
-    paragraph("R1 and R2 are the bandit's rewards: the peak of R1 lies far from where the reference "
-              "puts its mass, that of R2 within it. Stories: min rewards short responses, mode those "
-              "of the commonest length, skew short ones by pairs that were cut short.");
-    paragraph("Methods: bon imitates the best of N samples; rwr (reward-weighted regression) weights "
-              "samples by exp(A/beta), where A is the advantage; pref-ft imitates the preferred "
-              "response of a pair; ppo, dpo and ipo have a negative gradient, too: they push samples "
-              "down. The baseline loo (leave one out) is the mean reward of the other responses to "
-              "the prompt. Log-probabilities, entropy and KL (the Kullback-Leibler divergence from "
-              "the reference, KL = E[log pi - log pi_ref]) are in nats: logarithms are natural.");
-    paragraph("Numbers are means over seeds ± one standard error (s.e.). Differences are taken seed by "
-              "seed. \"Better\" is a mean difference of at least 0.05 and of at least 2 s.e.; a row "
-              "that names a limit of its own is held against that. A verdict needs the seeds 11 to "
-              "15; with fewer there are figures only, and \"5 seeds decide\".");
-    paragraph("Each verdict stands three times: with one learning rate for all methods (1e-3 on the "
-              "bandit, 1e-4 on stories), with three times that rate, and with each method and kind of "
-              "data at its own best rate by a sweep on seeds 101 to 103. `never in 2 of 5`: two of "
-              "five seeds did not get so far.");
+    paragraph("The reward is the true one, in [0, 1]. A run's AUC (area under the curve) is the "
+              "mean of the reward over its evaluations, which are evenly spaced; the one at step 0 "
+              "is left out. The end is the last evaluation. H (headroom) = 1 - the reference's "
+              "reward, which is the reward at step 0: the most that can be gained.");
+    paragraph("On-policy (`on_` in the names of runs) means samples of the policy as it is by "
+              "then; offline (`off_`) one collection sampled from the reference; `file_` a file of "
+              "preference pairs. A collection is B responses, M is the number in a minibatch (100 "
+              "on the bandit, 64 on stories), T the number of passes over a collection, and a "
+              "query is a response that was sampled and labelled.");
+    paragraph("R1 and R2 are the bandit's rewards: the peak of R1 lies far from where the "
+              "reference puts its mass, that of R2 within it. Stories: min rewards short "
+              "responses, mode those of the commonest length, skew short ones by pairs that were "
+              "cut short.");
+    paragraph("Methods: bon imitates the best of N samples; rwr (reward-weighted regression) "
+              "weights samples by exp(A/beta), where A is the advantage; pref-ft imitates the "
+              "preferred response of a pair; ppo, dpo and ipo have a negative gradient, too: they "
+              "push samples down. The baseline loo (leave one out) is the mean reward of the other "
+              "responses to the prompt. Log-probabilities, entropy and KL (the Kullback-Leibler "
+              "divergence from the reference, KL = E[log pi - log pi_ref]) are in nats: logarithms "
+              "are natural.");
+    paragraph("Numbers are means over seeds ± one standard error (s.e.). Differences are taken "
+              "seed by seed. \"Better\" is a mean difference of at least 0.05 and of at least 2 "
+              "s.e.; a row that names a limit of its own is held against that. A verdict needs the "
+              "seeds 11 to 15; with fewer there are figures only, and \"5 seeds decide\".");
+    paragraph("Each verdict stands three times: with one learning rate for all methods (1e-3 on "
+              "the bandit, 1e-4 on stories), with three times that rate, and with each method and "
+              "kind of data at its own best rate by a sweep on seeds 101 to 103. `never in 2 of "
+              "5`: two of five seeds did not get so far.");
 }
 
 // Puts the accuracies that `pref rm` printed.
@@ -1991,7 +2011,8 @@ static void reward_models(void) {
     heading(2, "rm", "Reward models");
     for (int m = 0; m < 4; m++) {
         for (int i = 0; i < SEEDS; i++) {
-            FILE *f = fopen(text("%s/lm/rm_%s_s%d.txt", out_dir, models[m].task, CLAIM_SEED + i), "r");
+            const char *task = models[m].task;
+            FILE *f = fopen(text("%s/lm/rm_%s_s%d.txt", out_dir, task, CLAIM_SEED + i), "r");
             char line[256];
             double x = NAN;
             const char *before = "accuracy on the held-out pairs ";
@@ -2055,24 +2076,26 @@ static void beyond(const char *dir) {
     static const char *const of[] = {"gold_reward", "proxy_reward", "kl"};
     Verdict v = place("lm", ONE_RATE);
     heading(2, "beyond", "Beyond the paper");
-    paragraph("There are no verdicts here: the paper does not measure these. --kl X takes X times KL "
-              "from the reward.");
+    paragraph("There are no verdicts here: the paper does not measure these. --kl X takes X times "
+              "KL from the reward.");
     put_figures("beyond", dir);
     table_begin("run|at|true reward|proxy reward|KL, nats");
     for (int k = 0; k < 4; k++) {
         const char *s[3];
         if (!run_exists(&v, noisy[k / 2])) { continue; }
         for (int i = 0; i < 3; i++) { s[i] = show(peak_of(&v, noisy[k / 2], of[i], k % 2), 3); }
-        row("`%s`|%s|%s|%s|%s", noisy[k / 2], k % 2 ? "the end" : "the peak of the true reward", s[0],
-            s[1], s[2]);
+        row("`%s`|%s|%s|%s|%s", noisy[k / 2], k % 2 ? "the end" : "the peak of the true reward",
+            s[0], s[1], s[2]);
     }
     table_end();
-    table_begin("method|data|entropy at start, nats|at the end|distinct at the end|reward at the end");
+    table_begin("method|data|entropy at start, nats|at the end|distinct at the end"
+                "|reward at the end");
     for (int k = 0; k < 8; k++) {
         const char *name = text("on_%s_mode%s", QUARTET[k / 2], k % 2 ? "_kl0.1" : "");
         if (!run_exists(&v, name)) { continue; }
         row("%s|%s|%s|%s|%s|%s", QUARTET[k / 2], k % 2 ? "--kl 0.1" : "no KL penalty",
-            show(measure(&v, name, "entropy", FIRST), 2), show(measure(&v, name, "entropy", LAST), 2),
+            show(measure(&v, name, "entropy", FIRST), 2),
+            show(measure(&v, name, "entropy", LAST), 2),
             show(measure(&v, name, "distinct", LAST), 3), show(end_of(&v, name), 3));
     }
     table_end();
@@ -2106,7 +2129,7 @@ static void stories(void) {
         }
         if (f) { fclose(f); }
     }
-    if (n == 0) { paragraph("Stories are left out here: they need lm/on_dpo_min_s11.txt and the like."); }
+    if (n == 0) { paragraph("Stories are left out: they need lm/on_dpo_min_s11.txt and the like."); }
 }
 
 // --- the sweep -----------------------------------------------------------------------------------
@@ -2155,8 +2178,8 @@ static void sweep_row(Verdict *v, const char *name) {
     char *method = strchr(side, '_'), *task = method ? strchr(method + 1, '_') : NULL;
     if (!task) { return; }
     *method = *task = 0;
-    fprintf(rates_file, "%s %s %s %s %s\n", v->folder + strlen("sweep_"), side, method + 1, task + 1,
-            RATES[best]);
+    fprintf(rates_file, "%s %s %s %s %s\n", v->folder + strlen("sweep_"), side, method + 1,
+            task + 1, RATES[best]);
 }
 
 static void sweep(const char *rates_path) {
@@ -2178,8 +2201,8 @@ static void sweep(const char *rates_path) {
             snprintf(v[k].folder, sizeof v[k].folder, "%s", runs_of[k][0]);
             if (!pass) { expand(runs_of[k][1], &v[k], count_run); }
             if (!pass) { continue; }
-            printf("%s: AUC of the worst seed, and mean; * the best by the worst seed; then seeds\n%26s",
-                   runs_of[k][0], "");
+            printf("%s: AUC of the worst seed, and mean; * the best by the worst seed; then "
+                   "seeds\n%26s", runs_of[k][0], "");
             for (int i = 0; i < N_RATES; i++) { printf(" %11s ", RATES[i]); }
             putchar('\n');
             expand(runs_of[k][1], &v[k], sweep_row);
@@ -2188,8 +2211,9 @@ static void sweep(const char *rates_path) {
         fclose(rates_file);
     }
     if (n_swept == 0) { stop(out_dir, "has no runs of a sweep"); }
-    const char *head = "# FOLDER SIDE METHOD TASK RATE: the best by the worst seed's AUC, seeds 101 to "
-                       "103.\n# Unfinished stories could not be counted: a log does not tell them.\n";
+    const char *head = "# FOLDER SIDE METHOD TASK RATE: the best by the worst seed's AUC, seeds "
+                       "101 to 103.\n# Unfinished stories could not be counted: a log does not "
+                       "tell them.\n";
     FILE *f = rates_path ? open_or_stop(rates_path) : stdout;
     fprintf(f, "%s%s", head, lines);
     if (rates_path) { close_or_stop(f, rates_path); }
@@ -2204,7 +2228,8 @@ static const char STYLE[] =
     "max-width:1060px;overflow-wrap:break-word}svg{display:block;max-width:100%;height:auto;"
     "width:640px}.s{overflow-x:auto}table{border-collapse:collapse;font-size:14px}"
     "td,th{border:1px solid #ccc;padding:3px 7px;text-align:left}.i{margin:2px 0}"
-    "@media print{svg,tr{break-inside:avoid}table{font-size:9px}td,th{padding:1px 3px}}</style>\n";
+    "@media print{svg{max-height:24cm}svg,tr{break-inside:avoid}table{font-size:9px}td,th{"
+    "padding:1px 3px}}</style>\n";
 
 // How many of the claims' seeds there are: the most that any run has.
 static int count_seeds(char *list, size_t size) {
@@ -2251,8 +2276,9 @@ static void put_page(Verdict (*v)[N_SETS], const char *dir) {
     page.n_figures = 0;
     fputs(STYLE, page.html);
     heading(1, "top", "pref.c: the paper's claims, measured");
-    paragraph("Date: %s. Seeds: %s. Commit: %.60s. Machine: %.200s.", date, n_seeds ? seeds : "none",
-              commit && *commit ? commit : "not known", machine && *machine ? machine : "not known");
+    paragraph("Date: %s. Seeds: %s. Commit: %.60s. Machine: %.200s.", date,
+              n_seeds ? seeds : "none", commit && *commit ? commit : "not known",
+              machine && *machine ? machine : "not known");
     contents();
     verdicts_table(v);
     if (n_seeds < ENOUGH) { paragraph("Fewer than five seeds: these are figures, not verdicts."); }
