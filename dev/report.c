@@ -261,7 +261,7 @@ typedef struct {
     Part part[48];
     int n, whole;           // whole: 1 or 0 by the claim's own rule; -1: all parts decide
     int n_missing, n_broken;
-    char missing[200], broken[400], note[600];
+    char missing[3000], broken[400], note[600];  // missing: names, each with a space behind it
     int word;
     char why[1400];
 } Verdict;
@@ -301,10 +301,9 @@ static int run_exists(const Verdict *v, const char *name) {
 
 static Run *run_of(Verdict *v, const char *name) {
     Run *r = run_find(v->folder, name, ".csv", v->first_seed);
-    if (!run_exists(v, name)) {
-        if (v->n_missing++ < 3) {
-            append(v->missing, sizeof v->missing, "%s%s", *v->missing ? ", " : "", name);
-        }
+    if (!run_exists(v, name) && !strstr(v->missing, text("%s ", name))) {
+        v->n_missing++;
+        append(v->missing, sizeof v->missing, "%s ", name);
     }
     for (int i = 0; i < SEEDS; i++) {
         if (r->seed[i] && *r->seed[i]->fault) { note_fault(v, r->seed[i]); }
@@ -875,8 +874,12 @@ static void settle(Verdict *v) {
     append(v->why, sizeof v->why, "%s", WORDS[v->word]);
     if (v->n_broken) { append(v->why, sizeof v->why, ": %s", v->broken); }
     if (v->word == NOT_RUN) {
-        append(v->why, sizeof v->why, ": needs %s%s", v->missing,
-               v->n_missing > 3 ? text(" and %d more", v->n_missing - 3) : "");
+        const char *name = v->missing;
+        for (int i = 0; i < v->n_missing && i < 3; i++, name += strcspn(name, " ") + 1) {
+            append(v->why, sizeof v->why, "%s%.*s", i ? ", " : ": needs ",
+                   (int)strcspn(name, " "), name);
+        }
+        if (v->n_missing > 3) { append(v->why, sizeof v->why, " and %d more", v->n_missing - 3); }
     }
     if (v->word <= NOT_KNOWN) { return; }
     for (int yes = 1; yes >= 0; yes--) {
@@ -1193,7 +1196,7 @@ static void judge_c8(Verdict *v) {
     Table *t = kl_table();
     if (!t || *t->fault) {
         if (t) { note_fault(v, t); }
-        if (!t) { append(v->missing, sizeof v->missing, "kl.csv"); }
+        if (!t) { append(v->missing, sizeof v->missing, "kl.csv "); }
         v->n_missing += !t;
         return;
     }
@@ -1209,7 +1212,7 @@ static void judge_c8(Verdict *v) {
         }
         add_part(v, 1, ABOVE, 0, d, NULL, text("rate %s, steps saved by reverse", lr));
     }
-    if (v->n == 0) { append(v->missing, sizeof v->missing, "the paper's toy in kl.csv"); }
+    if (v->n == 0) { append(v->missing, sizeof v->missing, "the-toy-in-kl.csv "); }
     v->n_missing += v->n == 0;
 }
 
