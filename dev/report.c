@@ -200,27 +200,31 @@ static Run *run_find(const char *folder, const char *name, const char *ending, i
     return r;
 }
 
+// The last step of the longest log in r's group, or the most rows that a seed of r has.
+static double longest(const Run *r, int rows) {
+    double most = 0;
+    for (const Run *o = runs; o; o = o->next) {
+        if (rows ? o != r : strcmp(o->group, r->group) != 0) { continue; }
+        for (int k = 0; k < SEEDS; k++) {
+            const Table *t = o->seed[k];
+            if (t && !*t->fault) { most = fmax(most, rows ? t->rows : t->end); }
+        }
+    }
+    return most;
+}
+
 // Finds the logs that end too early, by others of their group. Everything must have been read.
 static void check_ends(void) {
     for (Run *r = runs; r; r = r->next) {
-        for (int i = 0; i < SEEDS; i++) {
+        double due = longest(r, 0), rows = longest(r, 1);
+        for (int i = 0; i < SEEDS && *r->group; i++) {
             Table *t = r->seed[i];
-            if (!t || *t->fault || !*r->group) { continue; }
-            double due = t->end;
-            int rows = t->rows;
-            for (const Run *o = runs; o; o = o->next) {
-                for (int k = 0; k < SEEDS && !strcmp(o->group, r->group); k++) {
-                    const Table *u = o->seed[k];
-                    if (!u || *u->fault) { continue; }
-                    due = fmax(due, u->end);
-                    if (o == r && u->rows > rows) { rows = u->rows; }
-                }
-            }
+            if (!t || *t->fault) { continue; }
             if (t->end < due) {
                 fault(t, text("it ends at step %.0f, others at %.0f", t->end, due));
             }
             if (t->rows < rows) {
-                fault(t, text("it has %d rows, another seed has %d", t->rows, rows));
+                fault(t, text("it has %d rows, another seed has %.0f", t->rows, rows));
             }
         }
     }
@@ -470,9 +474,11 @@ static void paragraph(const char *format, ...) {
 }
 
 static void link_item(const char *id, const char *s) {
-    element("- [", text("<p class=\"i\"><a href=\"#%s\">", id), s, "</a></p>");
-    fseek(page.md, -1, SEEK_CUR);  // over the end of the line
+    fputs("- [", page.md);
+    fprintf(page.html, "<p class=\"i\"><a href=\"#%s\">", id);
+    put_text(s);
     fprintf(page.md, "](#%s)\n", id);
+    fputs("</a></p>\n", page.html);
 }
 
 // Puts one line of a table, whose cells are divided by "|".
@@ -554,12 +560,21 @@ static int look_of(const char *method) {
     return GREY;
 }
 
+// Copies a text for an SVG file, which a log may have made up.
+static void svg_copy(char *to, size_t size, const char *from) {
+    snprintf(to, size, "%s", from);
+    for (; *to; to++) {
+        int odd = (unsigned char)*to < ' ' || (unsigned char)*to > '~' || strchr("<>&", *to);
+        *to = odd ? '?' : *to;
+    }
+}
+
 static Panel *panel_new(Figure *f, const char *title, const char *x_name, const char *y_name) {
     Panel *p = &f->panel[f->n < PANELS ? f->n++ : PANELS - 1];
     memset(p, 0, sizeof *p);
     p->height = 200;
     p->y0 = p->y1 = NAN;
-    snprintf(p->title, sizeof p->title, "%s", title);
+    svg_copy(p->title, sizeof p->title, title);
     snprintf(p->x_name, sizeof p->x_name, "%s", x_name);
     snprintf(p->y_name, sizeof p->y_name, "%s", y_name);
     return p;
@@ -570,7 +585,7 @@ static Line *line_new(Panel *p, const char *label, int look, int dash) {
     l->n = l->bars = l->plain = 0;
     l->look = look;
     l->dash = dash;
-    snprintf(l->label, sizeof l->label, "%s", label);
+    svg_copy(l->label, sizeof l->label, label);
     return l;
 }
 
@@ -1241,7 +1256,6 @@ static void judge_l2(Verdict *v) {
     for (int m = 0; m < 3; m++) {
         const char *run = text("on_%s_min_queries1600", who[m]);
         Seeds d = minus(auc(v, text("%s_reuse8", run)), auc(v, run)), h = headroom(v, run);
-        for (int T = 2; T < 8; T *= 2) { auc(v, text("%s_reuse%d", run, T)); }
         add_part(v, m == 0, ABOVE, -0.05, d, &h, text("%s, T=8 less T=1", who[m]));
     }
 }
@@ -1264,7 +1278,7 @@ static void judge_l4(Verdict *v) {
             Seeds end = end_of(v, run);
             if (t < 2 && k < 3) {
                 add_part(v, 1, ABOVE, 0, minus(mine, auc(v, run)), &h,
-                         text("over %s on %s", others[k], tasks[t]));
+                         text("%s against %s", tasks[t], others[k]));
             }
             if (t == 2) {
                 low = fmin(low, mean(end));
@@ -1281,6 +1295,7 @@ static void judge_l4(Verdict *v) {
 
 static void table_c7(Verdict *v);
 static void table_c8(Verdict *v);
+static void table_l4(Verdict *v);
 
 // Claims 2.7 of the design, second version, fixed before any run on seeds 11 to 15. runs: names
 // with alternatives in braces, for the table.
@@ -1353,7 +1368,7 @@ static const Claim CLAIMS[] = {
     {"L4", "lm", "On-policy dpo is the best of four",
      "Of on-policy dpo, dpo on the file, ppo and on-policy rwr, on-policy dpo has the highest AUC "
      "on min and on skew, and all end within 0.1 of each other on mode.",
-     "{on_dpo,file_dpo,on_ppo,on_rwr}_{min,skew,mode}", judge_l4, NULL},
+     "{on_dpo,file_dpo,on_ppo,on_rwr}_{min,skew,mode}", judge_l4, table_l4},
 };
 enum { N_CLAIMS = sizeof CLAIMS / sizeof *CLAIMS };
 
@@ -1480,6 +1495,19 @@ static void table_c8(Verdict *v) {
               "many times the steps of forward KL at its best rate.");
 }
 
+static void length_row(Verdict *v, const char *name) {
+    if (!run_exists(v, name)) { return; }
+    row("`%s`|%s|%s|%s", name, show(measure(v, name, "response_len", FIRST), 1),
+        show(measure(v, name, "response_len", AVERAGE), 1),
+        show(measure(v, name, "response_len", LAST), 1));
+}
+
+static void table_l4(Verdict *v) {
+    table_begin("run|length at step 0, tokens|mean of the evaluations|at the end");
+    expand("{on_dpo,file_dpo,on_ppo,on_rwr}_{min,skew,mode}", v, length_row);
+    table_end();
+}
+
 // --- the figures ---------------------------------------------------------------------------------
 
 static const char *const LM_TASKS[] = {"min", "mode", "skew"};
@@ -1592,18 +1620,14 @@ static void figure_logps(Figure *f) {
         Panel *p = panel_new(f, len1 ? "Responses of 1 token" : "Responses of 9 tokens",
                              "prompts trained on", "change of log p, nats");
         p->log_x = 1;
-        for (int m = 0; m < 3; m++) {
-            for (int lost = 0; lost < 2; lost++) {
-                Line *l = line_new(p, text("%s, %s", C7_METHODS[m], lost ? "rejected" : "chosen"),
-                                   look_of(C7_METHODS[m]), lost);
-                for (int k = 0; k < 4; k++) {
-                    const char *run = c7_run(C7_METHODS[m], len1, k);
-                    if (!run_exists(&v, run)) { continue; }
-                    Stat s = stat_of(change(&v, run, lost ? "train_logp_rejected"
-                                                          : "train_logp_chosen"));
-                    point(l, 1000.0 / C7_REUSE[k], s.mean, s.se);
-                }
-            }
+        for (int i = 0; i < 24; i++) {  // methods x chosen or rejected x numbers of prompts
+            int m = i / 8, lost = i / 4 % 2, k = i % 4;
+            const char *run = c7_run(C7_METHODS[m], len1, k), *of = lost ? "rejected" : "chosen";
+            const char *label = text("%s, %s", C7_METHODS[m], of);
+            if (k == 0) { line_new(p, label, look_of(C7_METHODS[m]), lost); }
+            if (!run_exists(&v, run)) { continue; }
+            Stat s = stat_of(change(&v, run, text("train_logp_%s", of)));
+            point(&p->line[p->n - 1], 1000.0 / C7_REUSE[k], s.mean, s.se);
         }
     }
 }
@@ -1684,23 +1708,23 @@ static void figure_paths(Figure *f) {
 static void figure_reuse(Figure *f) {
     static const char *const who[] = {"bon", "ppo", "dpo", "rwr"};
     static const int reuse[] = {1, 2, 4, 5, 8, 10, 20, 50};
-    for (int k = 0; k < 2; k++) {
+    for (int m = 0; m < 8; m++) {
+        int k = m / 4;  // 0: the bandit, 1: stories
         Verdict v = place(k ? "lm" : "bandit", ONE_RATE);
-        Panel *p = panel_new(f, k ? "Stories, min, 1,600 queries" : "Bandit, R1, 2,000 queries",
-                             "T, passes over each collection", k ? "AUC" : "reward at the end");
+        Panel *p = m % 4 ? &f->panel[k]
+                   : panel_new(f, k ? "Stories, min, 1,600 queries" : "Bandit, R1, 2,000 queries",
+                               "T, passes over each collection", k ? "AUC" : "reward at the end");
+        Line *l = line_new(p, who[m % 4], look_of(who[m % 4]), m % 4);
         p->log_x = 1;
-        for (int m = 0; m < 4; m++) {
-            Line *l = line_new(p, who[m], look_of(who[m]), m);
-            for (int i = 0; i < 8; i++) {
-                const char *task = k ? "min_queries1600" : "r1_queries2000";
-                const char *base = text("on_%s_%s", who[m], task);
-                const char *run = i ? text("%s_reuse%d", base, reuse[i]) : base;
-                if (!run_exists(&v, run)) { continue; }
-                Stat s = stat_of(k ? auc(&v, run) : end_of(&v, run));
-                point(l, reuse[i], s.mean, s.se);
-            }
-            p->n -= l->n == 0;
+        for (int i = 0; i < 8; i++) {
+            const char *task = k ? "min_queries1600" : "r1_queries2000";
+            const char *base = text("on_%s_%s", who[m % 4], task);
+            const char *run = i ? text("%s_reuse%d", base, reuse[i]) : base;
+            if (!run_exists(&v, run)) { continue; }
+            Stat s = stat_of(k ? auc(&v, run) : end_of(&v, run));
+            point(l, reuse[i], s.mean, s.se);
         }
+        p->n -= l->n == 0;
     }
 }
 
@@ -1962,7 +1986,7 @@ static void put_claim(const Claim *c, Verdict *v, const char *dir) {
     }
     if (differ) { paragraph("The verdict depends on the learning rate: the sets differ."); }
     for (int set = 0; set < sets; set++) {
-        if (*v[set].note && v[set].word != NOT_RUN) {
+        if (*v[set].note && v[set].word >= FEW_SEEDS) {
             paragraph("Notes, %s: %s", SET_NAMES[set], v[set].note);
         }
     }
@@ -2006,31 +2030,35 @@ static void how_to_read(void) {
               "5`: two of five seeds did not get so far.");
 }
 
-// Puts the accuracies that `pref rm` printed.
+// The accuracy that `pref rm` printed; NaN if it printed none, -1 if there is no file.
+static double accuracy(const char *task, int seed) {
+    static const char before[] = "accuracy on the held-out pairs ";
+    FILE *f = fopen(text("%s/lm/rm_%s_s%d.txt", out_dir, task, seed), "r");
+    char line[256], *end;
+    double x = f ? NAN : -1;
+    while (f && fgets(line, sizeof line, f)) {
+        if (strncmp(line, before, sizeof before - 1)) { continue; }
+        x = strtod(line + sizeof before - 1, &end);
+        if (*end != '\n' || !(x >= 0 && x <= 1)) { x = NAN; }
+    }
+    if (f) { fclose(f); }
+    return x;
+}
+
 static void reward_models(void) {
     static const struct { const char *task; double least; } models[] = {
         {"min", 0.95}, {"skew", 0.95}, {"mode", 0.90}, {"noisy", 0}};
     int rows = 0;
     heading(2, "rm", "Reward models");
-    for (int m = 0; m < 4; m++) {
-        for (int i = 0; i < SEEDS; i++) {
-            const char *task = models[m].task;
-            FILE *f = fopen(text("%s/lm/rm_%s_s%d.txt", out_dir, task, CLAIM_SEED + i), "r");
-            char line[256];
-            double x = NAN;
-            const char *before = "accuracy on the held-out pairs ";
-            while (f && fgets(line, sizeof line, f)) {
-                if (!strncmp(line, before, strlen(before))) { x = atof(line + strlen(before)); }
-            }
-            if (!f) { continue; }
-            fclose(f);
-            if (rows++ == 0) { table_begin("task|seed|accuracy on held-out pairs|needed|met"); }
-            double least = models[m].least;
-            row("%s|%d|%s|%s|%s", models[m].task, CLAIM_SEED + i,
-                isnan(x) ? "not known" : text("%.1f%%", 100 * x),
-                least > 0 ? text("at least %.0f%%", 100 * least) : "-",
-                least <= 0 ? "-" : isnan(x) ? "not known" : x >= least - 1e-9 ? "yes" : "no");
-        }
+    for (int k = 0; k < 4 * SEEDS; k++) {
+        int seed = CLAIM_SEED + k % SEEDS;
+        double least = models[k / SEEDS].least, x = accuracy(models[k / SEEDS].task, seed);
+        if (x < 0) { continue; }
+        if (rows++ == 0) { table_begin("task|seed|accuracy on held-out pairs|needed|met"); }
+        row("%s|%d|%s|%s|%s", models[k / SEEDS].task, seed,
+            isnan(x) ? "not known" : text("%.1f%%", 100 * x),
+            least > 0 ? text("at least %.0f%%", 100 * least) : "-",
+            least <= 0 ? "-" : isnan(x) ? "not known" : x >= least - 1e-9 ? "yes" : "no");
     }
     if (rows) { table_end(); }
     if (!rows) { paragraph("A table is left out here: it needs lm/rm_min_s11.txt and the like."); }
@@ -2132,7 +2160,7 @@ static void stories(void) {
         }
         if (f) { fclose(f); }
     }
-    if (n == 0) { paragraph("Stories are left out: they need lm/on_dpo_min_s11.txt and the like."); }
+    if (!n) { paragraph("Stories are left out: they need lm/on_dpo_min_s11.txt and the like."); }
 }
 
 // --- the sweep -----------------------------------------------------------------------------------
@@ -2204,7 +2232,7 @@ static void sweep(const char *rates_path) {
             snprintf(v[k].folder, sizeof v[k].folder, "%s", runs_of[k][0]);
             if (!pass) { expand(runs_of[k][1], &v[k], count_run); }
             if (!pass) { continue; }
-            printf("%s: AUC of the worst seed, and mean; * the best by the worst seed; then "
+            printf("%s: AUC of the worst seed, and mean; *: best by the worst seed; how many "
                    "seeds\n%26s", runs_of[k][0], "");
             for (int i = 0; i < N_RATES; i++) { printf(" %11s ", RATES[i]); }
             putchar('\n');
@@ -2260,6 +2288,24 @@ static void contents(void) {
     fputs("\n", page.md);
 }
 
+// Names all logs that are broken, on the page and, in the last pass, on the screen.
+static void name_broken(const Table *t, int on_screen) {
+    if (!t || !*t->fault) { return; }
+    const char *name = t->path + strlen(out_dir) + 1;
+    if (on_screen) {
+        printf("not counted: %s: %s\n", name, t->fault);
+    } else {
+        paragraph("Not counted: `%s`: %s.", name, t->fault);
+    }
+}
+
+static void broken_logs(int on_screen) {
+    name_broken(kl_table(), on_screen);
+    for (const Run *r = runs; r; r = r->next) {
+        for (int i = 0; i < SEEDS; i++) { name_broken(r->seed[i], on_screen); }
+    }
+}
+
 static void verdicts_table(Verdict (*v)[N_SETS]) {
     heading(2, "verdicts", "The verdicts on one screen");
     table_begin("claim|the paper's, in short|one rate|3 x the rate|own best rate");
@@ -2285,6 +2331,7 @@ static void put_page(Verdict (*v)[N_SETS], const char *dir) {
     contents();
     verdicts_table(v);
     if (n_seeds < ENOUGH) { paragraph("Fewer than five seeds: these are figures, not verdicts."); }
+    broken_logs(0);
     how_to_read();
     for (int c = 0; c < N_CLAIMS; c++) { put_claim(&CLAIMS[c], v[c], dir); }
     beyond(dir);
@@ -2306,13 +2353,7 @@ static void print_screen(Verdict (*v)[N_SETS]) {
                shown_word(&CLAIMS[c], v[c], 0), *third ? 15 : 0, shown_word(&CLAIMS[c], v[c], 1),
                *third ? " " : "", third);
     }
-    for (int c = 0; c < N_CLAIMS; c++) {
-        for (int set = 0; set < N_SETS; set++) {
-            if (v[c][set].n_broken) {
-                printf("%s, %s: %s\n", CLAIMS[c].id, SET_NAMES[set], v[c][set].why);
-            }
-        }
-    }
+    broken_logs(1);
     if (n < ENOUGH) { printf("%s: no verdicts; dev/RESULTS.md has those of five\n", numbers[n]); }
 }
 

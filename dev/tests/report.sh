@@ -194,7 +194,8 @@ log=bandit/on_dpo_r1_s13.csv
 broken() {  # broken WHY: $work/$log has this fault
     run
     verdict C1 "not known: on_dpo_r1_s13.csv: $1."
-    prints "C1, one rate: not known: on_dpo_r1_s13.csv: $1"
+    prints "not counted: $log: $1"
+    shows "Not counted: \`$log\`: $1."
     contains "counted in spite of that" "$(cat "$work/RESULTS.md")" '| one rate | dpo | 0.400 ± 0.000 | 0.500 | ≥ 0.05 and 2 s.e. | 5 seeds decide | 4 |'
 }
 change() {  # change SED-COMMAND: rewrites the log
@@ -405,7 +406,7 @@ seven() {  # the verdict of C7, its beginning or the part that fails
     fresh "$c7"
     logs "$work"
     run
-    contains "C7 is otherwise" "$(sed -n '/^## C7/,/^3 x/s/^one rate: //p' "$work/RESULTS.md")" "$1"
+    contains "C7 is otherwise" "$(sed -n 's/\\//g; /^## C7/,/^3 x/s/^one rate: //p' "$work/RESULTS.md")" "$1"
 }
 seven 'holds for (a) dpo, 9 tokens, 5 prompts, margin over pref-ft 7.000, (a)' < /dev/null
 shows ', (b) dpo, 9 tokens, chosen with prompts -1.000, '
@@ -497,15 +498,23 @@ END
 l4='lm/on_dpo_{min,skew} .4,.9,.9 response_len=52,20,3.5
 lm/{file_dpo,on_ppo,on_rwr}_{min,skew} .4,.8,.8 response_len=52,40,10
 lm/{on_dpo,file_dpo,on_ppo,on_rwr}_mode .8,.85,.85 response_len=52,50,50'
-rest='over on_ppo on min 0.100, over on_rwr on min 0.100, over file_dpo on skew 0.100, over on_ppo on skew 0.100, over on_rwr on skew 0.100'
-with "$l4" L4 "holds for over file_dpo on min 0.100, $rest, the spread of ends on mode 0.000." < /dev/null
-with "$l4" L4 "does not hold for $rest, the spread of ends on mode 0.100; not for over file_dpo on min -0.050." << 'END'
+rest='min against on_ppo 0.100, min against on_rwr 0.100, skew against file_dpo 0.100, skew against on_ppo 0.100, skew against on_rwr 0.100'
+with "$l4" L4 "holds for min against file_dpo 0.100, $rest, the spread of ends on mode 0.000." < /dev/null
+with "$l4" L4 "does not hold for $rest, the spread of ends on mode 0.100; not for min against file_dpo -0.050." << 'END'
 lm/file_dpo_min .4,.95,.95
 lm/on_rwr_mode .8,.85,.75
 END
-with "$l4" L4 "does not hold for over file_dpo on min 0.100, $rest; not for the spread of ends on mode 0.110." << 'END'
+with "$l4" L4 "does not hold for min against file_dpo 0.100, $rest; not for the spread of ends on mode 0.110." << 'END'
 lm/on_rwr_mode .8,.85,.74
 END
+
+# a broken log that is only drawn is named, and leaves the verdict
+fresh "$c1"
+sed 3d "$work/bandit/on_ppo_r1_s12.csv" > "$scratch/log"
+cp "$scratch/log" "$work/bandit/on_ppo_r1_s12.csv"
+run
+verdict C1 'holds for bon 0.400, rwr 0.400, dpo 0.400.'
+prints 'not counted: bandit/on_ppo_r1_s12.csv: it has 2 rows, another seed has 3'
 
 # --- figures: their values, and that they are XML -------------------------------------------------
 
@@ -601,7 +610,7 @@ sweep_bandit/off_ipo_r2_len1_lr3e-4 .2,.4,.4 seeds=101
 sweep_lm/file_dpo_skew_lr3e-4 .2,.4,.4 seeds=101'
 said=$("$report" --sweep "$work")
 same "status of the sweep" $? 0
-prints 'on_dpo_r1                   0.600 0.667*     -     -  0.500 0.767  0.950 0.950      -     -   3'
+prints 'on_dpo_r1                  0.600 0.667*     -     -  0.500 0.767  0.950 0.950      -     -  3'
 prints '
 bandit on dpo r1 1e-4
 bandit off ipo r2_len1 3e-4
