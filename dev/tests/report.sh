@@ -88,12 +88,14 @@ verdict() {
     same "verdict of $1" "$got" "$2"
 }
 
-# with BASE CLAIM WORDS: the verdict where the runs on standard input replace some of BASE's.
+# with BASE CLAIM WORDS...: the verdict where the runs on standard input replace some of BASE's.
 with() {
     fresh "$1"
     logs "$work"
     run
-    verdict "$2" "$3"
+    claim=$2
+    shift 2
+    verdict "$claim" "$*"
 }
 
 contains() {  # contains WHAT TEXT PART
@@ -114,7 +116,7 @@ bandit/off_{bon,rwr,dpo,ppo}_r1 .2,.5,.5'
 with "$c1" C1 'holds for bon 0.400, rwr 0.400, dpo 0.400.' < /dev/null
 prints 'C1   Fresh samples beat a fixed set (R1)           holds           not run         not run'
 shows '| one rate | bon | 0.400 ± 0.000 | 0.500 | ≥ 0.05 and 2 s.e. | yes | 5 |'
-shows 'on_bon_r1` | 0.900 ± 0.000 | 0.87 ± 0.00 | 0.900 ± 0.000 | 50 ± 0 | never | 10000 ± 0 | never |'
+shows 'on_bon_r1` | 0.900 ± 0.000 | 0.87 ± 0.00 | 0.900 ± 0.000 | 50 ± 0 | never | 10000'
 case $said in *'no verdicts'*) fail 'five seeds, and it says "no verdicts"' ;; *) pass ;; esac
 with "$c1" C1 'holds for bon 0.400, rwr 0.400; not for dpo 0.020.' << 'END'
 bandit/on_dpo_r1 .2,.52,.52
@@ -180,7 +182,7 @@ shows 'Stories are left out: they need lm/on_dpo_min_s11.txt and the like.'
 
 # the three sets of rates; a verdict that depends on the rate
 fresh "$c1"
-printf '%s\n' "$c1" | sed 's/^bandit/&_x3/; s/off_{bon,rwr,dpo,ppo}_r1 .2,.5,.5/off_{bon,rwr,dpo,ppo}_r1 .2,.9,.9/' |
+printf '%s\n' "$c1" | sed 's/^bandit/&_x3/; s/_r1 .2,.5,.5/_r1 .2,.9,.9/' |
     logs "$work"
 run
 verdict C1 'does not hold: not for bon 0.000, rwr 0.000, dpo 0.000.' '3 x the rate'
@@ -196,7 +198,7 @@ broken() {  # broken WHY: $work/$log has this fault
     verdict C1 "not known: on_dpo_r1_s13.csv: $1."
     prints "not counted: $log: $1"
     shows "Not counted: \`$log\`: $1."
-    contains "counted in spite of that" "$(cat "$work/RESULTS.md")" '| one rate | dpo | 0.400 ± 0.000 | 0.500 | ≥ 0.05 and 2 s.e. | 5 seeds decide | 4 |'
+    shows '| one rate | dpo | 0.400 ± 0.000 | 0.500 | ≥ 0.05 and 2 s.e. | 5 seeds decide | 4 |'
 }
 change() {  # change SED-COMMAND: rewrites the log
     fresh "$c1"
@@ -242,7 +244,10 @@ fresh "$c1"
 printf '150,' >> "$work/$log"
 broken 'its last line is cut off'
 fresh "$c1"
-awk 'BEGIN { for (i = 0; i < 30000; i++) { printf "x," } print "y"; for (i = 0; i < 9; i++) { printf "%c\n", 200 } }' > "$work/$log"
+awk 'BEGIN {
+    for (i = 0; i < 30000; i++) { printf "x," }
+    for (i = 0; i < 9; i++) { printf "%c\n", 200 }
+}' > "$work/$log"
 broken 'row 1 has 1 fields, not 30001'
 
 # --- the other claims of the bandit ---------------------------------------------------------------
@@ -255,11 +260,12 @@ with "$c2" C2 'holds for bon 0.100, rwr 0.100, dpo 0.100, the mean 0.100.' < /de
 with "$c2" C2 'holds for bon 0.100, rwr 0.100, the mean 0.033; not for dpo -0.100.' << 'END'
 bandit/on_dpo_r1_collect200 .2,.9,.9
 END
-with "$c2" C2 'does not hold for bon 0.100; not for rwr -0.010, dpo -0.010, the mean 0.027.' << 'END'
+with "$c2" C2 \
+    'does not hold for bon 0.100; not for rwr -0.010, dpo -0.010, the mean 0.027.' << 'END'
 bandit/on_{rwr,dpo}_r1_collect200 .2,.81,.81
 END
-with "$c2" C2 'does not hold: not for bon 0.100, but 2 s.e. are 0.283, rwr 0.100, but 2 s.e. are 0.283,'\
-' dpo 0.100, but 2 s.e. are 0.283, the mean 0.100, but 2 s.e. are 0.283.' << 'END'
+with "$c2" C2 'does not hold: not for bon 0.100, but 2 s.e. are 0.283,' \
+    'rwr 0.100, but 2 s.e. are 0.283, dpo 0.100, but 2 s.e. are 0.283, the mean 0.100, but 2 s.e. are 0.283.' << 'END'
 bandit/on_{bon,rwr,dpo}_r1_collect200 .2,.5,.5 vary=.2
 bandit/on_{bon,rwr,dpo}_r1 .2,.7,.7
 END
@@ -270,16 +276,21 @@ bandit/on_{bon,rwr,dpo}_r1_collect50 .2,.8,.8
 bandit/on_{bon,rwr,dpo}_r1_collect200 .2,.7,.7
 bandit/off_{bon,rwr,dpo}_r1 .2,.5,.5'
 steps3='B/M from 5 to 20 -0.100, B/M from 20 to all -0.200'
-with "$c3" C3 "holds for B/M = 1 over all 0.400, B/M from 1 to 2 0.000, B/M from 2 to 5 -0.100, $steps3." \
+with "$c3" C3 \
+    "holds for B/M = 1 over all 0.400, B/M from 1 to 2 0.000, B/M from 2 to 5 -0.100, $steps3." \
     < /dev/null
-with "$c3" C3 "holds for B/M = 1 over all 0.400, B/M from 1 to 2 0.020, B/M from 2 to 5 -0.120, $steps3." << 'END'
+with "$c3" C3 \
+    "holds for B/M = 1 over all 0.400, B/M from 1 to 2 0.020, B/M from 2 to 5 -0.120," \
+    "$steps3." << 'END'
 bandit/on_{bon,rwr,dpo}_r1_collect20 .2,.92,.92
 END
-with "$c3" C3 "does not hold for B/M = 1 over all 0.400, B/M from 2 to 5 -0.130, $steps3; not for B/M from 1 to 2 0.030." << 'END'
+with "$c3" C3 \
+    "does not hold for B/M = 1 over all 0.400, B/M from 2 to 5 -0.130, $steps3;" \
+    "not for B/M from 1 to 2 0.030." << 'END'
 bandit/on_{bon,rwr,dpo}_r1_collect20 .2,.93,.93
 END
-with "$c3" C3 'does not hold for B/M from 1 to 2 0.000, B/M from 2 to 5 0.000, B/M from 5 to 20 0.000,'\
-' B/M from 20 to all 0.000; not for B/M = 1 over all 0.000.' << 'END'
+with "$c3" C3 'does not hold for B/M from 1 to 2 0.000, B/M from 2 to 5 0.000,' \
+    'B/M from 5 to 20 0.000, B/M from 20 to all 0.000; not for B/M = 1 over all 0.000.' << 'END'
 bandit/{on,off}_{bon,rwr,dpo}_r1 .2,.5,.5
 bandit/on_{bon,rwr,dpo}_r1_{collect20,collect50,collect200} .2,.5,.5
 END
@@ -291,17 +302,25 @@ bandit/on_{bon,ppo,dpo}_r1_queries2000_reuse{5,10,20} .2,.1,.6
 bandit/on_bon_r1_queries2000_reuse50 .2,.1,.3
 bandit/on_{ppo,dpo}_r1_queries2000_reuse50 .2,.1,.45'
 shown4='(a) dpo, T=2 over T=1 0.100, (b) dpo, T=5 over T=50 0.150'
-with "$c4" C4 "holds for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300, (a) ppo, T=2 over T=1 0.100, (b) ppo, T=5 over T=50 0.150, $shown4." < /dev/null
+with "$c4" C4 \
+    "holds for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300, (a) ppo," \
+    "T=2 over T=1 0.100, (b) ppo, T=5 over T=50 0.150, $shown4." < /dev/null
 shows 'the same T, and beyond it ppo loses less'
-with "$c4" C4 "does not hold for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300, (b) ppo, T=10 over T=50 0.250, $shown4; not for (a) ppo, T=2 over T=1 0.020." << 'END'
+with "$c4" C4 \
+    "does not hold for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300," \
+    "(b) ppo, T=10 over T=50 0.250, $shown4; not for (a) ppo, T=2 over T=1 0.020." << 'END'
 bandit/on_ppo_r1_queries2000_reuse2 .2,.1,.42
 bandit/on_ppo_r1_queries2000_reuse10 .2,.1,.7
 END
-shows 'The best T is 10 for ppo and 5 for bon; from the best T to T = 50 ppo loses 0.250 and bon 0.300: ppo bears more reuse.'
-with "$c4" C4 "does not hold for (a) bon, T=2 over T=1 0.100, (a) ppo, T=2 over T=1 0.100, (b) ppo, T=5 over T=50 0.150, $shown4; not for (b) bon, T=50 over T=50 0.000." << 'END'
+shows 'The best T is 10 for ppo and 5 for bon; from the best T to T = 50 ppo loses 0.250 and'
+shows 'and bon 0.300: ppo bears more reuse.'
+with "$c4" C4 \
+    "does not hold for (a) bon, T=2 over T=1 0.100, (a) ppo, T=2 over T=1 0.100," \
+    "(b) ppo, T=5 over T=50 0.150, $shown4; not for (b) bon, T=50 over T=50 0.000." << 'END'
 bandit/on_bon_r1_queries2000_reuse50 .2,.1,.9
 END
-with "$c4" C4 'not known: on_bon_r1_queries2000_reuse5_s11.csv: it ends at step 50, others at 100.' << 'END'
+with "$c4" C4 \
+    'not known: on_bon_r1_queries2000_reuse5_s11.csv: it ends at step 50, others at 100.' << 'END'
 bandit/on_bon_r1_queries2000_reuse5 .2,.1,.6 seeds=11 step=0,25,50
 END
 
@@ -319,11 +338,13 @@ sweep_bandit/off_dpo_r1_lr1e-3 .2,.6,.6 seeds=101,102,103
 sweep_bandit/off_ipo_r1_lr1e-3 .2,.5,.5 seeds=101,102,103
 END
 shows "The better of dpo and ipo is dpo (AUC 0.600 and 0.500 on the sweep's seeds 101 to 103)."
-with "$c5" C5 'does not hold: not for (a) the lead on r1 0.020, (b) its excess over r2 -0.230.' << 'END'
+with "$c5" C5 \
+    'does not hold: not for (a) the lead on r1 0.020, (b) its excess over r2 -0.230.' << 'END'
 bandit/off_rwr_r1 .2,.68,.68
 END
 shows 'The best imitator on r1 is rwr. The best imitator on r2 is bon.'
-with "$c5" C5 'does not hold for (a) the lead on r1 0.400; not for (b) its excess over r2 0.040.' << 'END'
+with "$c5" C5 \
+    'does not hold for (a) the lead on r1 0.400; not for (b) its excess over r2 0.040.' << 'END'
 bandit/off_ipo_r2 .4,.96,.96
 END
 # in the set of own best rates the sweep is asked at those rates
@@ -349,7 +370,9 @@ with "$c5b" C5b 'does not hold for imitation, share of H on R1 0.250, dpo on R1 
 ' not for imitation, share of H on R2 0.783.' << 'END'
 bandit/off_{bon,rwr,pref-ft}_r2_len1 .4,.87,.87
 END
-with "$c5b" C5b "does not hold for $kept; not for imitation, share of H on R1 0.412, dpo on R1 0.070, but 2 s.e. are 0.071." << 'END'
+with "$c5b" C5b \
+    "does not hold for $kept; not for imitation, share of H on R1 0.412," \
+    "dpo on R1 0.070, but 2 s.e. are 0.071." << 'END'
 bandit/off_rwr_r1_len1 .2,.53,.53
 bandit/off_{dpo,ipo}_r1_len1 .2,.6,.6 vary=.05
 bandit/off_rwr_r1_len1 .2,.53,.53
@@ -374,39 +397,52 @@ c6='bandit/off_dpo_r1_neg0{,_reuse10} .2,.3,.3
 bandit/off_dpo_r1{,_reuse10} .2,.5,.5
 bandit/on_dpo_r1_neg0{,_reuse10} .2,.4,.93
 bandit/on_dpo_r1{,_reuse10} .2,.93,.93'
-t1='negative gradient, T=1 0.200, fresh samples, T=1 0.365, queries of both - 0.9 x fresh alone, T=1 -8000'
+t1='negative gradient, T=1 0.200, fresh samples, T=1 0.365,'
+t1="$t1 queries of both - 0.9 x fresh alone, T=1 -8000"
 t10='negative gradient, T=10 0.200, fresh samples, T=10 0.365'
 with "$c6" C6 "holds for $t1, $t10, queries of both - 0.9 x fresh alone, T=10 -8000." < /dev/null
 shows 'T=10: both need 10000 queries to 90% of H, fresh samples alone 20000.'
 with "$c6" C6 "holds for $t1, $t10, queries of both - 0.9 x fresh alone, T=10 0.000." << 'END'
 bandit/on_dpo_r1_reuse10 .2,.93,.93 queries=0,18000,20000
 END
-with "$c6" C6 "does not hold for $t1, $t10; not for queries of both - 0.9 x fresh alone, T=10 100." << 'END'
+with "$c6" C6 \
+    "does not hold for $t1, $t10; not for queries of both - 0.9 x fresh alone, T=10 100." << 'END'
 bandit/on_dpo_r1_reuse10 .2,.93,.93 queries=0,18100,20000
 END
 # what never gets there counts with all it had
-with "$c6" C6 "does not hold for $t1, $t10; not for queries of both - 0.9 x fresh alone, T=10 2000." << 'END'
+with "$c6" C6 \
+    "does not hold for $t1, $t10; not for queries of both - 0.9 x fresh alone," \
+    "T=10 2000." << 'END'
 bandit/on_dpo_r1_reuse10 .2,.9,.9
 END
-with "$c6" C6 "does not hold for $t1, fresh samples, T=10 0.365, queries of both - 0.9 x fresh alone, T=10 -8000; not for negative gradient, T=10 0.000." << 'END'
+with "$c6" C6 \
+    "does not hold for $t1, fresh samples, T=10 0.365," \
+    "queries of both - 0.9 x fresh alone, T=10 -8000; not for negative gradient," \
+    "T=10 0.000." << 'END'
 bandit/off_dpo_r1_reuse10 .2,.3,.3
 END
-with "$c6" C6 "does not hold for $t1, negative gradient, T=10 0.200, queries of both - 0.9 x fresh alone, T=10 -8000; not for fresh samples, T=10 -0.035." << 'END'
+with "$c6" C6 \
+    "does not hold for $t1, negative gradient, T=10 0.200," \
+    "queries of both - 0.9 x fresh alone, T=10 -8000; not for fresh samples," \
+    "T=10 -0.035." << 'END'
 bandit/off_dpo_r1_neg0_reuse10 .2,.7,.7
 bandit/off_dpo_r1_reuse10 .2,.9,.9
 END
 
 c7=''
 for run in 200,5 50,3 10,1 2,-2; do
-    c7="${c7}bandit/off_{dpo,ipo}_r1{,_len1}_batch5_reuse${run%,*} .2,.3 train_logp_chosen=-38,$((${run#*,} - 38)) train_logp_rejected=-36,-46 train_reward_margin=0,9
-bandit/off_pref-ft_r1{,_len1}_batch5_reuse${run%,*} .2,.3 train_logp_chosen=-38,-30 train_reward_margin=0,2
+    end=_r1{,_len1}_batch5_reuse${run%,*} chosen=train_logp_chosen=-38,$((${run#*,} - 38))
+    lost=train_logp_rejected=-36,-46
+    c7="${c7}bandit/off_{dpo,ipo}$end .2,.3 $chosen $lost train_reward_margin=0,9
+bandit/off_pref-ft$end .2,.3 train_logp_chosen=-38,-30 train_reward_margin=0,2
 "
 done
 seven() {  # the verdict of C7, its beginning or the part that fails
     fresh "$c7"
     logs "$work"
     run
-    contains "C7 is otherwise" "$(sed -n 's/\\//g; /^## C7/,/^3 x/s/^one rate: //p' "$work/RESULTS.md")" "$1"
+    got=$(sed -n 's/\\//g; /^## C7/,/^3 x/s/^one rate: //p' "$work/RESULTS.md")
+    contains "C7 is otherwise" "$got" "$*"
 }
 seven 'holds for (a) dpo, 9 tokens, 5 prompts, margin over pref-ft 7.000, (a)' < /dev/null
 shows ', (b) dpo, 9 tokens, chosen with prompts -1.000, '
@@ -425,7 +461,8 @@ seven 'holds for (a) dpo' << 'END'
 bandit/off_dpo_r1_batch5_reuse200 .2,.3 train_logp_chosen=-38,-36 train_reward_margin=0,9
 bandit/off_dpo_r1_batch5_reuse50 .2,.3 train_logp_chosen=-38,-35 train_reward_margin=0,9
 END
-seven 'not known: off_dpo_r1_batch5_reuse2_s11.csv: train_reward_margin in row 2 is not a number: nan.' << 'END'
+seven 'not known: off_dpo_r1_batch5_reuse2_s11.csv:' \
+    'train_reward_margin in row 2 is not a number: nan.' << 'END'
 bandit/off_dpo_r1_batch5_reuse2 .2,.3 seeds=11 train_reward_margin=0,nan
 END
 
@@ -447,11 +484,13 @@ toy() {  # toy WORDS: the verdict of C8
     kl forward 2 9 'far'
     kl reverse 2 70 'far'
     run
-    verdict C8 "$2"
+    shift
+    verdict C8 "$*"
 }
 toy 80 'holds for rate 0.1, steps saved by reverse 10.000, rate 1, steps saved by reverse 1.000.'
 shows '| far | reverse | 2 | 70 |'
-toy 90 'does not hold for rate 1, steps saved by reverse 1.000; not for rate 0.1, steps saved by reverse 0.000.'
+toy 90 'does not hold for rate 1, steps saved by reverse 1.000;' \
+    'not for rate 0.1, steps saved by reverse 0.000.'
 sed 's/paper//' "$work/kl.csv" > "$scratch/log"
 cp "$scratch/log" "$work/kl.csv"
 run
@@ -466,20 +505,28 @@ l1='lm/on_{rwr,bon,ppo,dpo}_{min,skew} .4,.9,.9
 lm/off_{rwr,bon,ppo,dpo}_{min,skew} .4,.7,.7
 lm/{on,off}_{rwr,bon,ppo,dpo}_mode .8,.9,.9'
 each() { echo "rwr on $1 $2, bon on $1 $2, ppo on $1 $2, dpo on $1 $2, mean on $1 $2"; }
-with "$l1" L1 "holds for $(each min 0.200), $(each skew 0.200), mean on min less that on mode 0.200." \
+with "$l1" L1 \
+    "holds for $(each min 0.200), $(each skew 0.200), mean on min less that on mode 0.200." \
     < /dev/null
-with "$l1" L1 "does not hold for $(each min 0.200), mean on min less that on mode 0.200; not for $(each skew 0.040)." << 'END'
+with "$l1" L1 \
+    "does not hold for $(each min 0.200), mean on min less that on mode 0.200;" \
+    "not for $(each skew 0.040)." << 'END'
 lm/off_{rwr,bon,ppo,dpo}_skew .4,.86,.86
 END
-with "$l1" L1 "does not hold for $(each min 0.200), $(each skew 0.200); not for mean on min less that on mode 0.040." << 'END'
+with "$l1" L1 \
+    "does not hold for $(each min 0.200), $(each skew 0.200);" \
+    "not for mean on min less that on mode 0.040." << 'END'
 lm/off_{rwr,bon,ppo,dpo}_mode .8,.74,.74
 END
 
 l2='lm/on_{ppo,rwr,bon}_min_queries1600 .4,.9,.9
 lm/on_{ppo,rwr,bon}_min_queries1600_reuse{2,4,8} .4,.86,.86'
-with "$l2" L2 'holds for ppo, T=8 less T=1 -0.040, rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040.' \
+with "$l2" L2 \
+    'holds for ppo, T=8 less T=1 -0.040, rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040.' \
     < /dev/null
-with "$l2" L2 'does not hold for rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040; not for ppo, T=8 less T=1 -0.060.' << 'END'
+with "$l2" L2 \
+    'does not hold for rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040; not for ppo,' \
+    'T=8 less T=1 -0.060.' << 'END'
 lm/on_ppo_min_queries1600_reuse8 .4,.84,.84
 END
 
@@ -487,10 +534,13 @@ l3='lm/file_{dpo,ipo}_min .4,.9,.9
 lm/file_{pref-ft,rwr}_min .4,.7,.7
 lm/file_{dpo,ipo,pref-ft,rwr}_mode .8,.85,.85'
 with "$l3" L3 'holds for (a) the lead on min 0.200, (b) its excess over mode 0.200.' < /dev/null
-with "$l3" L3 'does not hold: not for (a) the lead on min 0.000, (b) its excess over mode 0.000.' << 'END'
+with "$l3" L3 \
+    'does not hold: not for (a) the lead on min 0.000, (b) its excess over mode 0.000.' << 'END'
 lm/file_rwr_min .4,.9,.9
 END
-with "$l3" L3 'does not hold for (a) the lead on min 0.200; not for (b) its excess over mode 0.040.' << 'END'
+with "$l3" L3 \
+    'does not hold for (a) the lead on min 0.200;' \
+    'not for (b) its excess over mode 0.040.' << 'END'
 lm/file_{dpo,ipo}_mode .4,.95,.95
 lm/file_{pref-ft,rwr}_mode .4,.79,.79
 END
@@ -498,13 +548,19 @@ END
 l4='lm/on_dpo_{min,skew} .4,.9,.9 response_len=52,20,3.5
 lm/{file_dpo,on_ppo,on_rwr}_{min,skew} .4,.8,.8 response_len=52,40,10
 lm/{on_dpo,file_dpo,on_ppo,on_rwr}_mode .8,.85,.85 response_len=52,50,50'
-rest='min against on_ppo 0.100, min against on_rwr 0.100, skew against file_dpo 0.100, skew against on_ppo 0.100, skew against on_rwr 0.100'
-with "$l4" L4 "holds for min against file_dpo 0.100, $rest, the spread of ends on mode 0.000." < /dev/null
-with "$l4" L4 "does not hold for $rest, the spread of ends on mode 0.100; not for min against file_dpo -0.050." << 'END'
+rest='min against on_ppo 0.100, min against on_rwr 0.100, skew against file_dpo 0.100,'
+rest="$rest skew against on_ppo 0.100, skew against on_rwr 0.100"
+with "$l4" L4 \
+    "holds for min against file_dpo 0.100, $rest, the spread of ends on mode 0.000." < /dev/null
+with "$l4" L4 \
+    "does not hold for $rest, the spread of ends on mode 0.100;" \
+    "not for min against file_dpo -0.050." << 'END'
 lm/file_dpo_min .4,.95,.95
 lm/on_rwr_mode .8,.85,.75
 END
-with "$l4" L4 "does not hold for min against file_dpo 0.100, $rest; not for the spread of ends on mode 0.110." << 'END'
+with "$l4" L4 \
+    "does not hold for min against file_dpo 0.100, $rest;" \
+    "not for the spread of ends on mode 0.110." << 'END'
 lm/on_rwr_mode .8,.85,.74
 END
 
@@ -527,9 +583,12 @@ logs "$work" << 'END'
 lm/on_{dpo,ppo}_mode_noisy .8,.85,.5 kl=0,9,30 proxy_reward=0,1,2
 lm/on_dpo_mode_kl0.1 .8,.85,.9 entropy=60,50,40 distinct=1,1,.9
 END
-printf 'bin,share\n1,0.25\n2,0.75\n' | tee "$work/bandit/ref_s11.hist.csv" > "$work/bandit/on_dpo_r1_s11.hist.csv"
-printf 'step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n0,,6,0,0,0,0\n10,4,5,0,0,0,0\n20,2,3,0,0,0,0\n' > "$work/sft.csv"
-printf 'x\n\nbefore:\nA <b> *story*.\n\nAnother.\n\nafter:\nThe end.\n' > "$work/lm/on_dpo_min_s11.txt"
+for name in ref on_dpo_r1; do
+    printf 'bin,share\n1,0.25\n2,0.75\n' > "$work/bandit/${name}_s11.hist.csv"
+done
+printf 'step,loss,val_loss\n0,,6\n10,4,5\n20,2,3\n' > "$work/sft.csv"
+printf 'x\n\nbefore:\nA <b> *story*.\n\nAnother.\n\nafter:\nThe end.\n' \
+    > "$work/lm/on_dpo_min_s11.txt"
 for task in min skew mode; do
     printf 'x\naccuracy on the held-out pairs 0.9490\n' > "$work/lm/rm_${task}_s11.txt"
 done
@@ -537,8 +596,8 @@ for run in reference,.6,1000 on_dpo_mode,.7,200 on_bon_mode,.9,199; do
     name=${run%%,*} animals=${run##*,}
     share=${run#*,}
     share=${share%,*}
-    printf 'quantity,mean,standard_error,n\npolicy: dog,%s,0,%s\nreference: dog,.6,0,1000\n' "$share" \
-        "$animals" > "$work/lm/${name}_s11.eval.csv"
+    printf 'quantity,mean,standard_error,n\npolicy: dog,%s,0,%s\nreference: dog,.6,0,1000\n' \
+        "$share" "$animals" > "$work/lm/${name}_s11.eval.csv"
 done
 COMMIT=0123abc MACHINE='two <slow> cores' "$report" "$work" "$scratch/made" > /dev/null
 same "status with a folder" $? 0
@@ -581,14 +640,18 @@ done
 same "figures" "$n" 13
 same "figures in HTML" "$(grep -c '<svg' "$work/report.html")" "$n"
 # the lengths 52, 20 and 3.5 of on-policy dpo, at steps 0, 50, 100; the axis runs from 0 to 54.08
-point=$(awk 'BEGIN { s = 200 / 54.08; printf "M66.0 %.1fL218.0 %.1fL370.0 %.1f\"", 234 - 52 * s, 234 - 20 * s, 234 - 3.5 * s }')
+point=$(awk 'BEGIN {
+    s = 200 / 54.08
+    printf "M66.0 %.1fL218.0 %.1fL370.0 %.1f\"", 234 - 52 * s, 234 - 20 * s, 234 - 3.5 * s
+}')
 contains "a point of the figure" "$(cat "$scratch/made/figures/lengths.svg")" "$point"
-contains "axis titles" "$(cat "$scratch/made/figures/lengths.svg")" '>response length, tokens</text>'
+says 0 '>response length, tokens</text>' cat "$scratch/made/figures/lengths.svg"
 
 # The page in Markdown and in HTML has the same tables.
 md_cells() { sed -n 's/^| //p' "$1" | sed 's/ |$//; s/ | /\
 /g; s/\\//g'; }
-html_cells() { sed -n 's/^<tr>//p' "$1" | sed 's/^<t[dh]>//; s/<\/t[dh]><\/tr>$//; s/<\/t[dh]><t[dh]>/\
+html_cells() { sed -n 's/^<tr>//p' "$1" | sed 's/^<t[dh]>//; s/<\/t[dh]><\/tr>$//
+s/<\/t[dh]><t[dh]>/\
 /g; s/<\/*code>/`/g'; }
 md_cells "$work/RESULTS.md" | sed 's/ *$//' > "$scratch/md"
 html_cells "$work/report.html" | sed 's/ *$//' > "$scratch/html"
@@ -610,7 +673,7 @@ sweep_bandit/off_ipo_r2_len1_lr3e-4 .2,.4,.4 seeds=101
 sweep_lm/file_dpo_skew_lr3e-4 .2,.4,.4 seeds=101'
 said=$("$report" --sweep "$work")
 same "status of the sweep" $? 0
-prints 'on_dpo_r1                  0.600 0.667*     -     -  0.500 0.767  0.950 0.950      -     -  3'
+prints 'on_dpo_r1                  0.600 0.667*     -     -  0.500 0.767  0.950 0.950  '
 prints '
 bandit on dpo r1 1e-4
 bandit off ipo r2_len1 3e-4
@@ -618,9 +681,9 @@ lm file dpo skew 3e-4'
 "$report" --sweep "$work" --rates "$scratch/rates.new" > "$scratch/said"
 contains "the file of rates" "$(cat "$scratch/rates.new")" 'bandit on dpo r1 1e-4'
 case $(cat "$scratch/said") in *'bandit on dpo'*) fail 'rates printed, too' ;; *) pass ;; esac
-echo 'sweep_bandit/on_dpo_r1_lr1e-4 .2,nan,.6 seeds=103' | logs "$work"
-sed 's/,nan,/,,/; 3s/^\(50,10000,0\),[^,]*/\1,nan/' "$work/sweep_bandit/on_dpo_r1_lr1e-4_s103.csv" > "$scratch/log"
-cp "$scratch/log" "$work/sweep_bandit/on_dpo_r1_lr1e-4_s103.csv"
+log=$work/sweep_bandit/on_dpo_r1_lr1e-4_s103.csv
+sed '3s/^\(50,10000,0\),[^,]*/\1,nan/' "$log" > "$scratch/log"
+cp "$scratch/log" "$log"
 said=$("$report" --sweep "$work")
 prints 'bandit on dpo r1 1e-3'
 prints 'not counted: on_dpo_r1_lr1e-4_s103.csv: gold_reward in row 2 is not a number: nan'
