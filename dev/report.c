@@ -49,7 +49,7 @@ typedef struct Run {
 } Run;
 
 static const char *out_dir;
-static Run *runs;
+static Run *all_runs;
 
 static _Noreturn void stop(const char *path, const char *why) {
     fprintf(stderr, "report: %s: %s\n", path, why);
@@ -148,7 +148,7 @@ static double cell(const Table *t, int row, const char *name) {
 // The same for a number that has to be there: without it the table is broken.
 static double value(Table *t, int row, const char *name) {
     double x = cell(t, row, name);
-    if (isnan(x)) {
+    if (isnan(x) && !*t->fault) {
         const char *s = field(t, row, name);
         fault(t, column(t, name) < 0 ? text("it has no column %s", name)
                  : *s ? text("%s in row %d is not a number: %.40s", name, row + 1, s)
@@ -180,12 +180,12 @@ static void check_log(Table *t) {
 static Run *run_find(const char *folder, const char *name, const char *ending, int first_seed) {
     char key[256];  // not by text(): callers hold on to many of those
     snprintf(key, sizeof key, "%s/%s%s %d", folder, name, ending, first_seed);
-    for (Run *r = runs; r; r = r->next) {
+    for (Run *r = all_runs; r; r = r->next) {
         if (!strcmp(r->key, key)) { return r; }
     }
     Run *r = grow(NULL, sizeof *r);
-    *r = (Run){.next = runs};
-    runs = r;
+    *r = (Run){.next = all_runs};
+    all_runs = r;
     snprintf(r->key, sizeof r->key, "%s", key);
     const char *budget = strstr(name, "_queries");
     budget = budget ? budget : strstr(name, "_noisy") ? "_noisy" : "";
@@ -203,7 +203,7 @@ static Run *run_find(const char *folder, const char *name, const char *ending, i
 // The last step of the longest log in r's group, or the most rows that a seed of r has.
 static double longest(const Run *r, int rows) {
     double most = 0;
-    for (const Run *o = runs; o; o = o->next) {
+    for (const Run *o = all_runs; o; o = o->next) {
         if (rows ? o != r : strcmp(o->group, r->group) != 0) { continue; }
         for (int k = 0; k < SEEDS; k++) {
             const Table *t = o->seed[k];
@@ -215,7 +215,7 @@ static double longest(const Run *r, int rows) {
 
 // Finds the logs that end too early, by others of their group. Everything must have been read.
 static void check_ends(void) {
-    for (Run *r = runs; r; r = r->next) {
+    for (Run *r = all_runs; r; r = r->next) {
         double due = longest(r, 0), rows = longest(r, 1);
         for (int i = 0; i < SEEDS && *r->group; i++) {
             Table *t = r->seed[i];
@@ -1579,39 +1579,94 @@ static void figure_sizes(Figure *f) {
     }
 }
 
-// Bars, on-policy beside offline, one group a method.
-static void bars(Figure *f, const char *kind, const char *task, int final, const char *const *who,
-                 int n, const char *title) {
+// Adds a panel of bars, one group a method. runs: names with %s for the method; labels: theirs, for
+// the first bar and the second of a group. runs[1] may be NULL.
+static void bars(Figure *f, const char *kind, const char *title, const char *const *runs,
+                 const char *const *labels, const char *const *who, int n, int final) {
     Verdict v = place(kind, ONE_RATE);
     Panel *p = panel_new(f, title, "method", final ? "reward at the end" : "AUC (mean reward)");
     p->n_categories = n;
     p->height = 120;
-    for (int side = 0; side < 2; side++) {
-        Line *l = line_new(p, side ? "offline" : "on-policy", side ? 1 : 0, side);
+    for (int k = 0; k < 2 && runs[k]; k++) {
+        Line *l = line_new(p, labels[k], k, k);
         l->bars = 1;
         for (int m = 0; m < n; m++) {
+            char run[64];
+            snprintf(run, sizeof run, runs[k], who[m]);
             snprintf(p->category[m], sizeof *p->category, "%s", who[m]);
-            const char *run = text("%s_%s_%s", side ? "off" : "on", who[m], task);
-            Stat s = stat_of(!run_exists(&v, run) ? (Seeds){{NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN,
-                             NAN, NAN}} : final ? end_of(&v, run) : auc(&v, run));
+            if (!run_exists(&v, run)) { continue; }
+            Stat s = stat_of(final ? end_of(&v, run) : auc(&v, run));
             point(l, m, s.mean, s.se);
         }
     }
 }
 
+static const char *const ON_OFF[] = {"on-policy", "offline"};
+static const char *const CONTRAST_FIRST[] = {"dpo", "ipo", "bon", "rwr", "pref-ft"};
+static const char *const FILE_METHODS[] = {"dpo", "ipo", "pref-ft", "rwr"};
+
 static void figure_bars(Figure *f) {
     static const char *const who[] = {"bon", "rwr", "dpo", "ppo"};
     for (int k = 0; k < 4; k++) {
-        bars(f, "bandit", text("r%d", k / 2 + 1), k % 2, who, 4,
-             text("R%d, %s", k / 2 + 1, k % 2 ? "reward at the end" : "AUC"));
+        const char *task = k / 2 ? "r2" : "r1", *what = k % 2 ? "reward at the end" : "AUC";
+        const char *runs[] = {text("on_%%s_%s", task), text("off_%%s_%s", task)};
+        bars(f, "bandit", text("R%d, %s", k / 2 + 1, what), runs, ON_OFF, who, 4, k % 2);
     }
 }
 
 static void figure_story_bars(Figure *f) {
     for (int k = 0; k < 6; k++) {
-        bars(f, "lm", LM_TASKS[k / 2], k % 2, QUARTET, 4,
-             text("%s, %s", LM_TASKS[k / 2], k % 2 ? "reward at the end" : "AUC"));
+        const char *task = LM_TASKS[k / 2], *what = k % 2 ? "reward at the end" : "AUC";
+        const char *runs[] = {text("on_%%s_%s", task), text("off_%%s_%s", task)};
+        bars(f, "lm", text("%s, %s", task, what), runs, ON_OFF, QUARTET, 4, k % 2);
     }
+}
+
+static void figure_far_near(Figure *f) {
+    static const char *const labels[] = {"B/M = 1", "B/M = 20"};
+    for (int t = 1; t <= 2; t++) {
+        const char *runs[] = {text("on_%%s_r%d", t), text("on_%%s_r%d_collect200", t)};
+        bars(f, "bandit", text("R%d, AUC", t), runs, labels, TRIO, 3, 0);
+    }
+}
+
+static void figure_contrast(Figure *f) {
+    for (int k = 0; k < 4; k++) {
+        const char *end = k / 2 ? "_len1" : "", *tokens = k / 2 ? "1 token" : "9 tokens";
+        const char *runs[] = {text("off_%%s_r%d%s", k % 2 + 1, end), NULL};
+        bars(f, "bandit", text("R%d, %s, AUC", k % 2 + 1, tokens), runs, ON_OFF + 1, CONTRAST_FIRST,
+             5, 0);
+    }
+}
+
+static void figure_file(Figure *f) {
+    static const char *const labels[] = {"pairs file"};
+    for (int t = 0; t < 2; t++) {
+        const char *runs[] = {text("file_%%s_%s", LM_TASKS[t]), NULL};
+        bars(f, "lm", text("%s, AUC", LM_TASKS[t]), runs, labels, FILE_METHODS, 4, 0);
+    }
+}
+
+// Draws rewards against steps, for runs that are listed with their labels and looks.
+typedef struct {
+    const char *run, *label;
+    int look, dash;
+} Drawn;
+
+static void reward_curves(Panel *p, const Drawn *lines, int n, const char *end) {
+    Verdict v = place("bandit", ONE_RATE);
+    for (int i = 0; i < n; i++) {
+        curve(p, &v, text("%s%s", lines[i].run, end), "step", "gold_reward", lines[i].label,
+              lines[i].look, lines[i].dash);
+    }
+}
+
+static void figure_push(Figure *f) {
+    static const Drawn lines[] = {
+        {"off_bon_r1", "bon", 2, DASHED}, {"off_bon_r1_push-worst0.1", "bon, push 0.1", 2, DOTTED},
+        {"off_bon_r1_push-worst1", "bon, push 1", 2, SOLID}, {"off_dpo_r1", "dpo", 0, SOLID},
+        {"off_dpo_r1_neg0", "dpo, --neg 0", 0, DASHED}};
+    reward_curves(panel_new(f, "Offline on R1", "gradient steps", "reward"), lines, 5, "");
 }
 
 static void figure_logps(Figure *f) {
@@ -1729,19 +1784,14 @@ static void figure_reuse(Figure *f) {
 }
 
 static void figure_factors(Figure *f) {
-    Verdict v = place("bandit", ONE_RATE);
+    static const Drawn lines[] = {
+        {"off_dpo_r1_neg0", "neither", GREY, DOTTED},
+        {"off_dpo_r1", "negative gradient", 1, DASHED},
+        {"on_dpo_r1_neg0", "fresh samples", 2, DOT_DASHED}, {"on_dpo_r1", "both", 0, SOLID}};
     for (int k = 0; k < 2; k++) {
-        Panel *p = panel_new(f, k ? "dpo on R1, T = 10" : "dpo on R1, T = 1", "gradient steps",
-                             "reward");
-        const char *end = k ? "_reuse10" : "";
-        static const struct { const char *run, *label; int look, dash; } lines[] = {
-            {"off_dpo_r1_neg0", "neither", GREY, DOTTED},
-            {"off_dpo_r1", "negative gradient", 1, DASHED},
-            {"on_dpo_r1_neg0", "fresh samples", 2, DOT_DASHED}, {"on_dpo_r1", "both", 0, SOLID}};
-        for (int i = 0; i < 4; i++) {
-            curve(p, &v, text("%s%s", lines[i].run, end), "step", "gold_reward", lines[i].label,
-                  lines[i].look, lines[i].dash);
-        }
+        const char *title = k ? "dpo on R1, T = 10" : "dpo on R1, T = 1";
+        reward_curves(panel_new(f, title, "gradient steps", "reward"), lines, 4,
+                      k ? "_reuse10" : "");
     }
 }
 
@@ -1884,13 +1934,20 @@ static const struct {
 } FIGURES[] = {
     {"C1", "bandit-on-off", "AUC and final reward, on-policy (filled) and offline (hollow); error "
      "bars are ± 1 s.e. over seeds.", "on_ and off_ bon, rwr, dpo, ppo on r1 and r2", figure_bars},
+    {"C2", "far-and-near", "AUC with collections of M (filled) and of 20 M (hollow), on R1 and R2.",
+     "on_ bon, rwr, dpo on r1 and r2 and their _collect200", figure_far_near},
     {"C3", "collections", "Reward against gradient steps by B/M, the number of minibatches in a "
      "collection. Bands are ± 1 s.e. over seeds.", "on_M_r1 and its _collect runs", figure_sizes},
     {"C4", "reuse", "Reward by sample reuse T at a fixed number of queries.",
      "the _queries2000 and _queries1600 runs", figure_reuse},
+    {"C5", "contrast", "Offline: contrastive methods (dpo, ipo) beside imitation (bon, rwr, "
+     "pref-ft), with responses of 9 tokens and of 1.", "off_ dpo, ipo, bon, rwr, pref-ft on r1 and r2",
+     figure_contrast},
     {"C5", "tokens", "Where the mass went: the share of each token before and after tuning, all at "
      "one scale, with the shape of the reward drawn in (its 1 is the top edge). Seed 11.",
      "the .hist.csv files of bandit", figure_tokens},
+    {"C5c", "push", "The negative gradient added to bon, and taken from dpo.",
+     "off_bon_r1, its _push-worst runs, off_dpo_r1 and off_dpo_r1_neg0", figure_push},
     {"C6", "factors", "Fresh samples and the negative gradient, each alone and both together.",
      "the dpo runs on r1 with and without _neg0 and _reuse10", figure_factors},
     {"C7", "logps", "Change of the log-probability of the chosen (filled) and rejected (hollow) "
@@ -1904,6 +1961,8 @@ static const struct {
     {"L1", "paths", "Reward against KL to the reference. Markers stand at each quarter of the run, "
      "so that their distance shows the pace.", "on_ dpo, ppo, rwr and off_dpo on r1 and min",
      figure_paths},
+    {"L3", "pairs-file", "From the file of pairs: contrastive methods (dpo, ipo) and imitation.",
+     "file_ dpo, ipo, pref-ft, rwr on min and mode", figure_file},
     {"L3", "story-lengths", "Response lengths before and after tuning, all at one scale, with the "
      "shape of the reward drawn in (its 1 is the top edge). Seed 11.", "the .hist.csv files of lm",
      figure_story_lengths},
@@ -2258,14 +2317,14 @@ static const char STYLE[] =
     "<style>body{font:16px/1.5 sans-serif;color:#222;background:#fff;margin:0 auto;padding:12px;"
     "max-width:1060px;overflow-wrap:break-word}svg{display:block;max-width:100%;height:auto;"
     "width:640px}.s{overflow-x:auto}table{border-collapse:collapse;font-size:14px}"
-    "td,th{border:1px solid #ccc;padding:3px 7px;text-align:left}.i{margin:2px 0}"
+    "td,th{border:1px solid #ccc;padding:3px 7px;text-align:left}.i{margin:2px 0}@page{size:A4}"
     "@media print{svg{max-height:24cm}svg,tr{break-inside:avoid}table{font-size:9px}td,th{"
     "padding:1px 3px}}</style>\n";
 
 // How many of the claims' seeds there are: the most that any run has.
 static int count_seeds(char *list, size_t size) {
     int there[SEEDS] = {0}, n = 0;
-    for (const Run *r = runs; r; r = r->next) {
+    for (const Run *r = all_runs; r; r = r->next) {
         for (int i = 0; i < SEEDS && strstr(r->key, " 11"); i++) { there[i] |= r->seed[i] != NULL; }
     }
     for (int i = 0; i < SEEDS; i++) {
@@ -2301,7 +2360,7 @@ static void name_broken(const Table *t, int on_screen) {
 
 static void broken_logs(int on_screen) {
     name_broken(kl_table(), on_screen);
-    for (const Run *r = runs; r; r = r->next) {
+    for (const Run *r = all_runs; r; r = r->next) {
         for (int i = 0; i < SEEDS; i++) { name_broken(r->seed[i], on_screen); }
     }
 }
