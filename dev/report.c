@@ -1941,8 +1941,8 @@ static const struct {
     {"C4", "reuse", "Reward by sample reuse T at a fixed number of queries.",
      "the _queries2000 and _queries1600 runs", figure_reuse},
     {"C5", "contrast", "Offline: contrastive methods (dpo, ipo) beside imitation (bon, rwr, "
-     "pref-ft), with responses of 9 tokens and of 1.", "off_ dpo, ipo, bon, rwr, pref-ft on r1 and r2",
-     figure_contrast},
+     "pref-ft), with responses of 9 tokens and of 1.",
+     "off_ dpo, ipo, bon, rwr, pref-ft on r1 and r2", figure_contrast},
     {"C5", "tokens", "Where the mass went: the share of each token before and after tuning, all at "
      "one scale, with the shape of the reward drawn in (its 1 is the top edge). Seed 11.",
      "the .hist.csv files of bandit", figure_tokens},

@@ -319,6 +319,13 @@ with "$c4" C4 \
     "(b) ppo, T=5 over T=50 0.150, $shown4; not for (b) bon, T=50 over T=50 0.000." << 'END'
 bandit/on_bon_r1_queries2000_reuse50 .2,.1,.9
 END
+# dpo is shown, and does not decide
+with "$c4" C4 \
+    'holds for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300,' \
+    '(a) ppo, T=2 over T=1 0.100, (b) ppo, T=5 over T=50 0.150, (b) dpo, T=5 over T=50 0.150;' \
+    'not for (a) dpo, T=2 over T=1 -0.100.' << 'END'
+bandit/on_dpo_r1_queries2000_reuse2 .2,.1,.3
+END
 with "$c4" C4 \
     'not known: on_bon_r1_queries2000_reuse5_s11.csv: it ends at step 50, others at 100.' << 'END'
 bandit/on_bon_r1_queries2000_reuse5 .2,.1,.6 seeds=11 step=0,25,50
