@@ -4,86 +4,101 @@
 
 report=$scratch/report
 ${CC:-cc} -O1 -std=c11 -Wall -Wextra -Wshadow -Werror dev/report.c -o "$report" -lm || exit 1
-
-# Folders as run.sh leaves them: $core and $fresh are the bandit's, $core_lm and $lm the stories';
-# $five has five seeds, $study C8, $rates a sweep.
-for name in core fresh core_lm lm five study rates; do
-    eval "$name=\$scratch/$name"
-done
+export RATES="$scratch/rates.txt"
+work=$scratch/work
 
 # logs DIR: writes the runs that standard input lists, one a line:
-#     FOLDER/NAME SEED,... GOLD_REWARD,... [COLUMN=X,...]...
-# A run has as many rows as rewards. It ends at step 200, or where its name says, with 10000
-# queries. A column of one value has it in all rows; one that is not named is 0. And
-#     FOLDER/NAME eval SEED,... A B N M
-# is an evaluation: of a policy whose N stories with an animal have a share A of dogs (N of 0: it
-# has no rows), and of a reference whose M have a share B.
+#     FOLDER/NAME REWARD,REWARD,... [seeds=N,N,...] [vary=X] [COLUMN=X,X,...]...
+# A run has as many rows as rewards, evenly spaced from step 0 to 100, and 20,000 queries. With vary
+# its seeds differ: X times -2, -1, 0, 1, 2 is added to all rewards but the first, so that the
+# standard error over five seeds is 0.7071 X. A column of one value has it in all rows; one that is
+# not named is 0. Names may hold alternatives as {a,b}.
 logs() {
-    [ -d "$1" ] || mkdir -p "$1/bandit" "$1/lm" "$1/sweep"
     awk -v dir="$1" '
     BEGIN {
         head = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,response_len,"
         head = head "logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
-        head = head "grad_norm,clip_frac,seconds"
+        head = head "grad_norm,clip_frac,seconds,train_logp_chosen,train_logp_rejected,"
+        head = head "train_reward_margin,train_reward_accuracy"
         n_columns = split(head, column, ",")
     }
-    function animals(file, whose, share, n) {
-        print whose ": dog," share ",0.1," n "\n" whose ": cat," 1 - share ",0.1," n > file
-    }
-    $2 == "eval" {
-        n_seeds = split($3, seed, ",")
+    function write(name,    s, r, c, file, at, x, n, value) {
         for (s = 1; s <= n_seeds; s++) {
-            file = dir "/" $1 "_s" seed[s] ".eval.csv"
-            print "quantity,mean,standard_error,n\ngold reward,0.5,0.01,2000" > file
-            if ($6 > 0) { animals(file, "policy", $4, $6) }
-            animals(file, "reference", $5, $7)
-            close(file)
-        }
-        next
-    }
-    NF {
-        steps = $1
-        steps = sub(/.*_steps/, "", steps) ? steps + 0 : 200
-        rows = split($3, gold, ",")
-        split("", named)
-        for (i = 4; i <= NF; i++) { split($i, pair, "="); named[pair[1]] = pair[2] }
-        named["gold_reward"] = $3
-        n_seeds = split($2, seed, ",")
-        for (s = 1; s <= n_seeds; s++) {
-            file = dir "/" $1 "_s" seed[s] ".csv"
+            file = dir "/" name "_s" seed[s] ".csv"
             print head > file
             for (r = 1; r <= rows; r++) {
+                at = rows > 1 ? (r - 1) / (rows - 1) : 0
                 for (c = 1; c <= n_columns; c++) {
-                    at = rows > 1 ? (r - 1) / (rows - 1) : 1
-                    x = c == 1 ? steps * at : c == 2 ? 10000 * at : 0
+                    x = c == 1 ? 100 * at : c == 2 ? 20000 * at : 0
                     if (column[c] in named) {
                         n = split(named[column[c]], value, ",")
                         x = value[n > 1 ? r : 1]
+                    }
+                    if (column[c] == "gold_reward") {
+                        x = gold[r] + (r > 1 ? vary * (seed[s] - 13) : 0)
                     }
                     printf "%s%s", x, (c < n_columns ? "," : "\n") > file
                 }
             }
             close(file)
         }
+    }
+    function expand(name,    a, b, n, i, part) {
+        a = index(name, "{")
+        if (!a) { write(name); return }
+        b = index(name, "}")
+        n = split(substr(name, a + 1, b - a - 1), part, ",")
+        for (i = 1; i <= n; i++) { expand(substr(name, 1, a - 1) part[i] substr(name, b + 1)) }
+    }
+    NF {
+        split("", named)
+        vary = 0
+        n_seeds = split("11,12,13,14,15", seed, ",")
+        rows = split($2, gold, ",")
+        for (i = 3; i <= NF; i++) {
+            split($i, pair, "=")
+            if (pair[1] == "vary") { vary = pair[2] }
+            else if (pair[1] == "seeds") { n_seeds = split(pair[2], seed, ",") }
+            else { named[pair[1]] = pair[2] }
+        }
+        expand($1)
     }'
 }
 
-# run DIR: what report prints goes to $said, the verdicts to $verdicts, a line a claim. Only those
-# are there that stand in the same words below a table and in the summary.
-run() {
-    said=$("$report" "$1" 2>&1)
-    same "status of report" $? 0
-    verdicts=$(printf '%s\n' "$said" | awk '
-        function done() { if (++seen[text] == 2) { print text } text = "" }
-        /^    [CL][0-9]: / { done(); on = 1; sub(/^    /, ""); sub(/: /, "  ") }
-        /^Summary/ { on = 1; next }
-        /^$/ || /^plots/ { done(); on = 0 }
-        on && sub(/^ +/, " ") { text = text $0; next }
-        on { done(); text = $0 }')
+# fresh BASE: empties $work and writes the runs of $BASE there.
+fresh() {
+    rm -rf "$work"
+    mkdir -p "$work/bandit" "$work/bandit_x3" "$work/bandit_best" "$work/lm" "$work/lm_x3" \
+        "$work/lm_best" "$work/sweep_bandit" "$work/sweep_lm"
+    printf '%s\n' "$1" | logs "$work"
 }
 
-# contains WHAT TEXT PART
-contains() {
+run() {
+    said=$("$report" "$work" 2>&1)
+    same "status of report" $? 0
+}
+
+# verdict CLAIM WORDS [SET]: the line of a claim on the page, from its first word on.
+verdict() {
+    got=$(awk -v id="## $1." -v set="${3-one rate}: " '
+        /^## / { in_claim = index($0, id) == 1 }
+        in_claim && (index($0, set) == 1 || index($0, "Verdict: ") == 1) {
+            sub(/^[^:]*: /, ""); gsub(/\\/, ""); print; exit
+        }' "$work/RESULTS.md")
+    same "verdict of $1" "$got" "$2"
+}
+
+# with BASE CLAIM WORDS...: the verdict where the runs on standard input replace some of BASE's.
+with() {
+    fresh "$1"
+    logs "$work"
+    run
+    claim=$2
+    shift 2
+    verdict "$claim" "$*"
+}
+
+contains() {  # contains WHAT TEXT PART
     case $2 in
         *"$3"*) pass ;;
         *)
@@ -91,766 +106,606 @@ contains() {
             fail "$1: $3" "$scratch/said" ;;
     esac
 }
-
-newline='
-'
-verdict() { contains "not a verdict" "$newline$verdicts$newline" "$newline$1$newline"; }
 prints() { contains "not printed" "$said" "$1"; }
-lacks() { case $said in *"$1"*) fail "printed: $1" ;; *) pass ;; esac; }
+shows() { contains "not on the page" "$(sed 's/\\//g' "$work/RESULTS.md")" "$1"; }
 
-# copy BASE: "$work" becomes a copy of it.
-n_copies=0
-copy() {
-    n_copies=$((n_copies + 1)) work=$scratch/work$n_copies
-    cp -r "$1" "$work"
+# --- C1: every way in which a verdict can come about ----------------------------------------------
+
+c1='bandit/on_{bon,rwr,dpo,ppo}_r1 .2,.9,.9
+bandit/off_{bon,rwr,dpo,ppo}_r1 .2,.5,.5'
+with "$c1" C1 'holds for bon 0.400, rwr 0.400, dpo 0.400.' < /dev/null
+prints 'C1   Fresh samples beat a fixed set (R1)           holds           not run         not run'
+shows '| one rate | bon | 0.400 ± 0.000 | 0.500 | ≥ 0.05 and 2 s.e. | yes | 5 |'
+shows 'on_bon_r1` | 0.900 ± 0.000 | 0.87 ± 0.00 | 0.900 ± 0.000 | 50 ± 0 | never | 10000'
+case $said in *'no verdicts'*) fail 'five seeds, and it says "no verdicts"' ;; *) pass ;; esac
+with "$c1" C1 'holds for bon 0.400, rwr 0.400; not for dpo 0.020.' << 'END'
+bandit/on_dpo_r1 .2,.52,.52
+END
+with "$c1" C1 'does not hold for bon 0.400; not for rwr 0.020, dpo 0.0499.' << 'END'
+bandit/on_rwr_r1 .2,.52,.52
+bandit/on_dpo_r1 .2,.5499,.5499
+END
+with "$c1" C1 'holds for bon 0.050, rwr 0.400; not for dpo -0.040.' << 'END'
+bandit/on_bon_r1 .2,.55,.55
+bandit/off_dpo_r1 .2,.94,.94
+END
+with "$c1" C1 'does not hold for bon 0.400, rwr 0.400; not for dpo -0.060.' << 'END'
+bandit/off_dpo_r1 .2,.96,.96
+END
+with "$c1" C1 'holds for bon 0.150, dpo 0.400; not for rwr 0.100, but 2 s.e. are 0.141.' << 'END'
+bandit/on_bon_r1 .2,.65,.65 vary=.1
+bandit/on_rwr_r1 .2,.6,.6 vary=.1
+END
+shows '0.100 ± 0.071'
+# AUC leaves step 0 out, and is a mean of the others
+with "$c1" C1 'holds for bon 0.100, rwr 0.400, dpo 0.400.' << 'END'
+bandit/on_bon_r1 .2,.3,.9
+bandit/off_bon_r1 .2,.5,.5
+END
+shows 'on_bon_r1` | 0.600 ± 0.000 | 0.50 ± 0.00 | 0.900 ± 0.000 | 100 ± 0'
+
+# fewer than five seeds
+few() {  # few SEEDS WORDS: C1 and the screen with these seeds
+    fresh ''
+    printf '%s\n' "$c1" | sed "s/\$/ seeds=$1/" | logs "$work"
+    run
+    verdict C1 '5 seeds decide.'
+    prints "$2: no verdicts; dev/RESULTS.md has those of five"
+    shows '| one rate | bon | 0.400'
 }
+few 11 'one seed'
+few 11,12,13,14 'four seeds'
+few 12,13,14,15 'four seeds'
+fresh "$c1"
+rm "$work"/bandit/off_dpo_r1_s12.csv
+run
+verdict C1 '5 seeds decide.'
+prints 'have the figures and tables'
+with "$c1" C1 'holds for bon 0.333, rwr 0.333, dpo 0.333.' << 'END'
+bandit/{on,off}_{bon,rwr,dpo}_r1 .2,.7,.7 seeds=20
+END
+shows '| one rate | bon | 0.333 ± 0.067 |'
 
-# with BASE TEXT...: the verdicts in a copy of BASE with the runs on standard input over its own.
-with() {
-    copy "$1"
+# runs that are missing
+fresh "$c1"
+rm "$work"/bandit/off_dpo_r1_s*.csv
+run
+verdict C1 'not run: needs off_dpo_r1.'
+fresh ''
+run
+verdict C1 'not run: needs on_bon_r1, off_bon_r1, on_rwr_r1 and 3 more.'
+prints 'no seeds: no verdicts'
+shows 'A figure is left out here (bandit-on-off): it needs on_ and off_ bon, rwr, dpo, ppo'
+shows 'The table of dogs and cats is left out: it needs lm/reference_s11.eval.csv.'
+shows 'A table is left out here: it needs lm/rm_min_s11.txt and the like.'
+shows 'Stories are left out: they need lm/on_dpo_min_s11.txt and the like.'
+
+# the three sets of rates; a verdict that depends on the rate
+fresh "$c1"
+printf '%s\n' "$c1" | sed 's/^bandit/&_x3/; s/_r1 .2,.5,.5/_r1 .2,.9,.9/' |
     logs "$work"
-    run "$work"
-    shift
-    for text in "$@"; do verdict "$text"; done
+run
+verdict C1 'does not hold: not for bon 0.000, rwr 0.000, dpo 0.000.' '3 x the rate'
+verdict C1 'not run: needs on_bon_r1, off_bon_r1, on_rwr_r1 and 3 more.' 'own best rate'
+prints 'C1   Fresh samples beat a fixed set (R1)           holds           does not hold   not run'
+shows 'The verdict depends on the learning rate: the sets differ.'
+
+# --- logs that are broken -------------------------------------------------------------------------
+
+log=bandit/on_dpo_r1_s13.csv
+broken() {  # broken WHY: $work/$log has this fault
+    run
+    verdict C1 "not known: on_dpo_r1_s13.csv: $1."
+    prints "not counted: $log: $1"
+    shows "Not counted: \`$log\`: $1."
+    shows '| one rate | dpo | 0.400 ± 0.000 | 0.500 | ≥ 0.05 and 2 s.e. | 5 seeds decide | 4 |'
 }
-
-# --- the core of the bandit: C1, C2, C5, C6, C7 ---------------------------------------------------
-
-# H is 0.8 on R1 and 0.5 on R2.
-logs "$core" << END
-bandit/on_bon_r1 1 .2,.9
-bandit/off_bon_r1 1 .2,.5
-bandit/on_rwr_r1 1 .2,.88
-bandit/off_rwr_r1 1 .2,.4
-bandit/on_ppo_r1 1 .2,.9 clip_frac=.9,.125
-bandit/off_ppo_r1 1 .2,.3 clip_frac=.9,.375
-bandit/on_dpo_r1 1 .2,.5,.61,.93,.95,.94
-bandit/off_dpo_r1 1 .2,.4,.62,.7,.8,.86 kl=0,4,8,12,18,22 \
-    queries=0,10000,10000,10000,10000,10000 logp_chosen=-38,-36,-41,-40.8,-40.6,-40.5 \
-    logp_rejected=-36,-37,-40,-45,-49,-48 reward_margin=0,-1,6,5.5,5.2,5
-bandit/off_ipo_r1 1 .2,.4,.5,.66,.7,.82 kl=0,6,3,11,9,15 \
-    logp_chosen=-38,0,0,0,0,-39.5 reward_margin=0,0,0,0,0,2
-bandit/off_pref-ft_r1 1 .2,.3 logp_chosen=-38,-37 logp_rejected=-36,-35.5
-bandit/on_dpo_r1_neg0 1 .2,.3,.61,.7,.93,.96
-bandit/off_dpo_r1_neg0 1 .2,.46
-bandit/on_bon_r2 1 .5,.8
-bandit/off_bon_r2 1 .5,.7
-bandit/on_rwr_r2 1 .5,.85
-bandit/off_rwr_r2 1 .5,.75
-bandit/on_dpo_r2 1 .5,.93
-bandit/off_dpo_r2 1 .5,.91
-bandit/on_ppo_r2 1 .5,.8
-bandit/off_ppo_r2 1 .5,.8
-bandit/off_ipo_r2 1 .5,.89
-bandit/off_pref-ft_r2 1 .5,.74
-END
-echo 'imitating these samples perfectly would earn 0.1234' > "$core/bandit/off_bon_r1_s1.txt"
-printf 'imitating these samples perfectly would earn 0.1' > "$core/bandit/off_rwr_r1_s1.txt"
-run "$core"
-prints '
-one seed: these are figures, not verdicts; five seeds decide (./run.sh full)'
-prints 'Summary, one seed: these are figures, not verdicts; five seeds decide (./run.sh full)'
-prints 'R1    on-policy        offline          (on - off)/H     seeds  imitation of the set'
-prints 'bon   0.900            0.500            0.500            1      0.123'
-prints 'rwr   0.880            0.400            0.600            1      no figure'
-prints 'dpo   0.940            0.860            0.100            1      '
-prints 'clipped at the end: on-policy 0.125, offline 0.375'
-verdict 'C1  would hold (bon 0.500, rwr 0.600, dpo 0.100; each >= 0.05)'
-prints 'bon   0.500              0.200              0.300              1'
-prints 'dpo   0.100              0.040              0.060              1'
-verdict 'C2  would hold (bon 0.300, rwr 0.400, dpo 0.060; each >= 0.05)'
-prints 'R1 dpo      0.860            1      0.455            0.660            0.830'
-prints 'R1 ipo      0.820            1      0.367            0.640            -'
-prints 'lead on R1: 0.400; on R2: 0.280; R1 - R2: 0.120'
-verdict 'C5  would hold (lead on R1 = 0.400, lead on R1 - lead on R2 = 0.120; each >= 0.05)'
-prints 'off, neg 0  0.460            >10000    >200            >10000    >200            1'
-prints 'off, neg 1  0.860            10000     80              >10000    >200            1'
-prints 'on, neg 0   0.960            4000      80              8000      160             1'
-prints 'on, neg 1   0.940            4000      80              6000      120             1'
-prints 'of H: negative gradient alone 0.500, fresh samples alone 0.625'
-verdict 'C6  would hold (negative gradient = 0.500, fresh samples = 0.625; each >= 0.05)'\
-' (queries of on,neg1 = 6000 <= 0.9 x 8000)'
-prints 'dpo     logp_chosen   -38.00          -40.50          -2.50             -41.00  -36.00  1'
-prints '        logp_rejected -36.00          -48.00          -12.00            -49.00  -36.00  1'
-prints '        reward_margin 0.00            5.00            5.00               -1.00    6.00  1'
-prints 'C7  would hold (margin: dpo 5.000, ipo 2.000; each >= 1) (chosen: dpo -2.500, ipo -1.500;
-    each <= -1) (chosen: pref-ft 1.000 > 0) (rejected: pref-ft 0.500 > 0)
-'
-verdict 'C7  would hold (margin: dpo 5.000, ipo 2.000; each >= 1)'\
-' (chosen: dpo -2.500, ipo -1.500; each <= -1) (chosen: pref-ft 1.000 > 0)'\
-' (rejected: pref-ft 0.500 > 0)'
-page=$core/report.html
-same "plots on the page" "$(grep -c '</svg>' "$page")" 11
-same "signs on the page" "$(grep -c 'queries of on,neg1 = 6000 &lt;= 0.9 x 8000' "$page")" 2
-echo 'imitating these samples perfectly would earn much' > "$core/bandit/off_rwr_r1_s1.txt"
-# where the mass went is drawn once it is known, of the policy and of the reference
-printf 'bin,share\n0,0.5\n1,0.5\n' > "$core/bandit/off_dpo_r1_s1.hist.csv"
-run "$core"
-same "without the reference's histogram" "$(grep -c '</svg>' "$page")" 11
-printf 'bin,share\n0,0.25\n1,0.75' > "$core/bandit/ref_s1.hist.csv"
-run "$core"
-same "with a histogram that is cut" "$(grep -c '</svg>' "$page")" 11
-echo >> "$core/bandit/ref_s1.hist.csv"
-run "$core"
-prints 'rwr   0.880            0.400            0.600            1      no figure'
-same "with a histogram" "$(grep -c '</svg>' "$page")" 12
-
-# each criterion at both sides of its limit
-with "$core" 'C1  would hold (bon 0.051, rwr 0.600, dpo 0.100; each >= 0.05)' << 'END'
-bandit/on_bon_r1 1 .2,.5408
-END
-with "$core" 'C1  would hold for rwr, dpo; not for bon: 0.049 < 0.05' << 'END'
-bandit/on_bon_r1 1 .2,.5392
-END
-with "$core" 'C1  would hold for bon, dpo; not for rwr: 0.04999 < 0.05' << 'END'
-bandit/on_rwr_r1 1 .2,.439992
-END
-with "$core" \
-    'C1  would not hold: bon: -0.125 < 0.05; rwr: 0.025 < 0.05; dpo: -0.150 < 0.05' << 'END'
-bandit/on_bon_r1 1 .2,.4
-bandit/on_rwr_r1 1 .2,.42
-bandit/off_dpo_r1 1 .2,1.06
-END
-with "$core" 'C2  would hold (bon 0.300, rwr 0.400, dpo 0.051; each >= 0.05)' << 'END'
-bandit/off_dpo_r2 1 .5,.9055
-END
-with "$core" 'C2  would hold for bon, rwr; not for dpo: 0.049 < 0.05' << 'END'
-bandit/off_dpo_r2 1 .5,.9045
-END
-with "$core" \
-    'C5  would hold (lead on R1 = 0.400, lead on R1 - lead on R2 = 0.051; each >= 0.05)' << END
-bandit/off_ipo_r2 1 .5,.9245
-bandit/off_dpo_r2 1 .5,.95
-END
-with "$core" 'C5  would not hold: lead on R1 - lead on R2 = 0.049 < 0.05' << 'END'
-bandit/off_dpo_r2 1 .5,.9255
-bandit/off_ipo_r2 1 .5,.95
-END
-with "$core" 'C5  would not hold: lead on R1 = 0.049 < 0.05' << 'END'
-bandit/off_pref-ft_r1 1 .2,.7808
-bandit/off_pref-ft_r2 1 .5,.9
-END
-with "$core" \
-    'C5  would hold (lead on R1 = 0.051, lead on R1 - lead on R2 = 0.051; each >= 0.05)' << END
-bandit/off_rwr_r1 1 .2,.7792
-bandit/off_rwr_r2 1 .5,.89
-END
-with "$core" 'C6  would not hold: negative gradient = 0.049 < 0.05' << 'END'
-bandit/off_dpo_r1 1 .2,.4992
-END
-with "$core" \
-    'C6  would not hold: negative gradient = -0.300 < 0.05, fresh samples = 0.049 < 0.05' << 'END'
-bandit/on_dpo_r1_neg0 1 .2,.93,.93,.93,.93,.7392 queries=0,8000,8000,8000,8000,10000
-bandit/off_dpo_r1_neg0 1 .2,.7
-bandit/off_dpo_r1 1 .2,.46
-END
-with "$core" 'C6  would not hold: queries of on,neg1 = 7201 > 0.9 x 8000' << 'END'
-bandit/on_dpo_r1 1 .2,.5,.93 queries=0,7200,7201
-END
-with "$core" 'C6  would hold (negative gradient = 0.500, fresh samples = 0.625; each >= 0.05)'\
-' (queries of on,neg1 = 7200 <= 0.9 x 8000)' << 'END'
-bandit/on_dpo_r1 1 .2,.93,.5 queries=0,7200,7201
-END
-# what is never reached counts as 10000: on one side, on the other
-with "$core" 'C6  would hold (negative gradient = 0.500, fresh samples = 0.500; each >= 0.05)'\
-' (queries of on,neg1 = 9000 <= 0.9 x 10000)' << 'END'
-bandit/on_dpo_r1 1 .2,.93 queries=0,9000
-bandit/on_dpo_r1_neg0 1 .2,.86 queries=0,500
-END
-with "$core" 'C6  would not hold: queries of on,neg1 = 10000 > 0.9 x 8000' << 'END'
-bandit/on_dpo_r1 1 .2,.91 queries=0,500
-END
-with "$core" 'C7  would hold for dpo, pref-ft; not for ipo: margin = 0.990 < 1' << 'END'
-bandit/off_ipo_r1 1 .2,.82 logp_chosen=-38,-39.01 reward_margin=0,.99
-END
-with "$core" 'C7  would hold for ipo, pref-ft; not for dpo: chosen = -0.990 > -1' << 'END'
-bandit/off_dpo_r1 1 .2,.82 logp_chosen=-38,-38.99 reward_margin=0,1.01
-END
-with "$core" 'C7  would hold for dpo, ipo; not for pref-ft: rejected = 0.000 <= 0' << 'END'
-bandit/off_pref-ft_r1 1 .2,.3 logp_chosen=-38,-37.99 logp_rejected=-36,-36
-END
-with "$core" 'C7  would hold for dpo, ipo; not for pref-ft: chosen = -0.010 <= 0' << 'END'
-bandit/off_pref-ft_r1 1 .2,.3 logp_chosen=-38,-38.01 logp_rejected=-36,-35.99
-END
-
-# Two to five seeds. Of 0.7, 0.8, 0.9, 1.0 and 0.6: mean 0.8, error sqrt(0.1 / 4 / 5) = 0.0707; the
-# gap is that over 0.8.
-with "$core" 'C1  would hold (bon 0.375, rwr 0.600, dpo 0.100; each >= 0.05)' << 'END'
-bandit/on_bon_r1 1 .2,.7
-bandit/on_bon_r1 2 .2,.9
-bandit/off_bon_r1 1,2 .2,.5
-END
-prints 'bon   0.800 +- 0.100   0.500 +- 0.000   0.375 +- 0.125   2      0.123'
-logs "$five" << 'END'
-bandit/on_bon_r1 1 .2,.7
-bandit/on_bon_r1 2 .2,.8
-bandit/on_bon_r1 3 .2,.9
-bandit/on_bon_r1 4 .2,1
-bandit/on_bon_r1 5 .2,.6
-bandit/off_bon_r1 1,2,3,4,5 .2,.5
-bandit/on_rwr_r1 1,2,3,4,5 .2,.7
-bandit/off_rwr_r1 1,2,3,4,5 .2,.4
-bandit/on_dpo_r1 1,2,3,4,5 .2,.8
-bandit/off_dpo_r1 1,2,3,4,5 .2,.7
-bandit/on_ppo_r1 1,2,3,4,5 .2,.7
-bandit/off_ppo_r1 1,2,3,4,5 .2,.4
-END
-run "$five"
-prints 'bon   0.800 +- 0.071   0.500 +- 0.000   0.375 +- 0.088   5'
-verdict 'C1  holds (bon 0.375, rwr 0.375, dpo 0.125; each >= 0.05)'
-verdict 'C2  not known: no figure for bon, rwr, dpo'
-verdict 'C5  not known: no figure for lead on R1, lead on R1 - lead on R2'
-verdict 'C6  not known: no figure for negative gradient, fresh samples, queries of on,neg1'
-verdict 'C7  not known: no figure for ipo margin, ipo chosen, pref-ft chosen, pref-ft rejected'
-lacks 'five seeds'
-with "$five" 'C1  holds for rwr; not for bon: -0.125 < 0.05; dpo: 0.000 < 0.05' << 'END'
-bandit/off_bon_r1 1,2,3,4,5 .2,.9
-bandit/on_dpo_r1 1,2,3,4,5 .2,.7
-END
-with "$five" 'C1  does not hold: bon: -0.125 < 0.05; rwr: 0.000 < 0.05; dpo: 0.000 < 0.05' << 'END'
-bandit/off_bon_r1 1,2,3,4,5 .2,.9
-bandit/on_dpo_r1 1,2,3,4,5 .2,.7
-bandit/off_rwr_r1 1,2,3,4,5 .2,.7
-END
-rm "$five"/bandit/off_dpo_r1_s5.csv
-run "$five"
-verdict 'C1  would hold (bon 0.375, rwr 0.375, dpo 0.125; each >= 0.05)'
-prints 'Summary, four seeds: these are figures'
-
-# --- C3 and C4 ------------------------------------------------------------------------------------
-
-logs "$fresh" << 'END'
-bandit/on_bon_r1 1 .2,.9
-bandit/on_bon_r1_collect20 1 .2,.9
-bandit/on_bon_r1_collect50 1 .2,.8
-bandit/on_bon_r1_collect100 1 .2,.7
-bandit/on_bon_r1_collect200 1 .2,.6
-bandit/on_bon_r1_collect500 1 .2,.5
-bandit/off_bon_r1 1 .2,.5
-bandit/on_rwr_r1 1 .2,.9
-bandit/on_rwr_r1_collect20 1 .2,.85
-bandit/on_rwr_r1_collect50 1 .2,.6
-bandit/on_rwr_r1_collect100 1 .2,.55
-bandit/on_rwr_r1_collect200 1 .2,.8
-bandit/on_rwr_r1_collect500 1 .2,.7
-bandit/off_rwr_r1 1 .2,.5
-bandit/on_dpo_r1 1 .2,.9
-bandit/on_dpo_r1_collect20 1 .2,.85
-bandit/on_dpo_r1_collect50 1 .2,.8
-bandit/on_dpo_r1_collect100 1 .2,.7
-bandit/on_dpo_r1_collect200 1 .2,.6
-bandit/on_dpo_r1_collect500 1 .2,.55
-bandit/off_dpo_r1 1 .2,.5
-bandit/on_bon_r2 1 .5,.6
-bandit/on_bon_r2_collect20 1 .5,.7
-bandit/on_bon_r2_collect50 1 .5,.75
-bandit/on_bon_r2_collect100 1 .5,.8
-bandit/on_bon_r2_collect200 1 .5,.85
-bandit/on_bon_r2_collect500 1 .5,.9
-bandit/off_bon_r2 1 .5,.95
-bandit/on_rwr_r2 1 .5,.9
-bandit/on_rwr_r2_collect20 1 .5,.9
-bandit/on_rwr_r2_collect50 1 .5,.9
-bandit/on_rwr_r2_collect100 1 .5,.9
-bandit/on_rwr_r2_collect200 1 .5,.9
-bandit/on_rwr_r2_collect500 1 .5,.9
-bandit/off_rwr_r2 1 .5,.9
-bandit/on_ppo_r1 1 .2,.9
-bandit/on_reinforce_r1 1 .2,.9
-bandit/on_bon_r1_reuse1_steps100 1 .2,.71
-bandit/on_bon_r1_reuse2_steps200 1 .2,.75
-bandit/on_bon_r1_reuse5_steps500 1 .2,.95
-bandit/on_bon_r1_reuse20_steps2000 1 .2,.8
-bandit/on_bon_r1_reuse50_steps5000 1 .2,.6
-bandit/on_bon_r1_reuse1_steps1000 1 .2,.98
-bandit/on_bon_r1_reuse2_steps1000 1 .2,.97
-bandit/on_bon_r1_reuse5_steps1000 1 .2,.96
-bandit/on_bon_r1_reuse20_steps1000 1 .2,.7
-bandit/on_bon_r1_reuse50_steps1000 1 .2,.58
-END
-for method in ppo dpo reinforce; do
-    for file in "$fresh"/bandit/on_bon_r1_reuse*; do
-        cp "$file" "$(echo "$file" | sed "s/on_bon/on_$method/")"
-    done
+change() {  # change SED-COMMAND: rewrites the log
+    fresh "$c1"
+    sed "$1" "$work/$log" > "$scratch/log"
+    cp "$scratch/log" "$work/$log"
+}
+for text in nan -nan inf abc 0.9x '0 9'; do
+    change "3s/^\(50,10000,0\),[^,]*/\1,$text/"
+    broken "gold_reward in row 2 is not a number: $text"
 done
-run "$fresh"
-# Ties share their mean rank: -27 / sqrt(28 * 27) = -0.98. Squared differences of 96: 1 - 6 * 96 /
-# 336 = -0.714; the next value possible, with 94, is -0.679.
-prints 'queries/collection      100    200    500   1000   2000   5000  10000  (first-last)/H  rank'
-prints 'collections             100     50     20     10      5      2      1'
-prints 'R1  bon   1 seed       0.900  0.900  0.800  0.700  0.600  0.500  0.500  0.500'\
-'           -0.98'
-prints 'R1  rwr   1 seed       0.900  0.850  0.600  0.550  0.800  0.700  0.500  0.500'\
-'           -0.71'
-prints 'R2  bon   1 seed       0.600  0.700  0.750  0.800  0.850  0.900  0.950  -0.700'\
-'           1.00'
-prints 'R2  rwr   1 seed       0.900  0.900  0.900  0.900  0.900  0.900  0.900  0.000'\
-'            0.00'
-prints 'R2  dpo   0 seeds          -      -      -      -      -      -      -  no figure'\
-'           -'
-verdict 'C3  would hold (bon 0.500, rwr 0.500, dpo 0.500; each >= 0.05)'\
-' (rank: bon -0.982, rwr -0.714, dpo -1.000; each <= -0.7)'
-with "$fresh" 'C3  would hold for bon, dpo; not for rwr: rank = -0.679 > -0.7' << 'END'
-bandit/on_rwr_r1_collect200 1 .2,.7
-bandit/on_rwr_r1_collect500 1 .2,.8
-END
-with "$fresh" 'C3  would hold for bon, rwr; not for dpo: 0.049 < 0.05' << 'END'
-bandit/on_dpo_r1_collect20 1 .2,.89
-bandit/on_dpo_r1_collect50 1 .2,.88
-bandit/on_dpo_r1_collect100 1 .2,.87
-bandit/on_dpo_r1_collect200 1 .2,.865
-bandit/on_dpo_r1_collect500 1 .2,.862
-bandit/off_dpo_r1 1 .2,.8608
-END
-rm "$work/bandit/on_bon_r1_collect100_s1.csv"
-run "$work"
-verdict 'C3  not known: no figure for bon rank'
-prints 'T                  1     2     5    10    20    50'
-prints 'bon            0.710 0.750 0.950 0.900 0.800 0.600  0.300            1 seed   would hold'
-prints 'bon            0.980 0.970 0.960 0.900 0.700 0.580  0.500            1 seed   would hold'
-run "$fresh"
-verdict 'C4  would hold ((a): bon 0.300, ppo 0.300, dpo 0.300, reinforce 0.300; each >= 0.05)'\
-' ((b): bon 0.500, ppo 0.500, dpo 0.500, reinforce 0.500; each >= 0.05)'
-with "$fresh" \
-    'C4  would hold for bon, dpo; not for ppo: (a) = 0.049 < 0.05;'\
-' reinforce: (b) = 0.049 < 0.05' << END
-bandit/on_ppo_r1_reuse1_steps100 1 .2,.9108
-bandit/on_reinforce_r1_reuse50_steps1000 1 .2,.9408
-bandit/on_dpo_r1_reuse1_steps100 1 .2,.9092
-bandit/on_dpo_r1_reuse50_steps1000 1 .2,.9392
-END
-prints 'ppo            0.911 0.750 0.950 0.900 0.800 0.600  0.049            1 seed'\
-'   would not hold'
-with "$fresh" 'C4  would hold for bon, ppo, reinforce; not for dpo: (a) = -0.050 < 0.05' << 'END'
-bandit/on_dpo_r1_reuse1_steps100 1 .2,.99
-END
-rm "$work/bandit/on_bon_r1_reuse20_steps1000_s1.csv"
-run "$work"
-verdict 'C4  not known: no figure for bon (b)'
+change '3s/^\(50,10000,0\),[^,]*/\1,/'
+broken 'it has no gold_reward in row 2'
+change '3s/^\(50,10000,0\),[^,]*/\1,1.5/'
+broken 'gold_reward in row 2 is 1.5'
+change 1s/gold_reward/gold/
+broken 'it has no column gold_reward'
+change 1s/,queries,/,questions,/
+broken 'it has no column queries'
+change '3s/,0$//'
+broken 'row 2 has 21 fields, not 22'
+change '3s/$/,1/'
+broken 'row 2 has 23 fields, not 22'
+change 2,4d
+broken 'it has no rows'
+change '3,4d'
+broken 'it has one row only'
+change 4d
+broken 'it ends at step 50, others at 100'
+change 3d
+broken 'it has 2 rows, another seed has 3'
+change 's/^50,/40,/'
+broken 'its evaluations are not evenly spaced in row 3'
+change 's/^50,/0,/'
+broken 'its steps do not rise in row 2'
+change 2d
+broken 'it does not begin at step 0'
+fresh "$c1"
+: > "$work/$log"
+broken 'it has no rows'
+printf 'step' > "$work/$log"
+broken 'its last line is cut off'
+fresh "$c1"
+printf '150,' >> "$work/$log"
+broken 'its last line is cut off'
+fresh "$c1"
+awk 'BEGIN {
+    for (i = 0; i < 30000; i++) { printf "x," }
+    for (i = 0; i < 9; i++) { printf "%c\n", 200 }
+}' > "$work/$log"
+broken 'row 1 has 1 fields, not 30001'
 
-# --- C8 -------------------------------------------------------------------------------------------
+# --- the other claims of the bandit ---------------------------------------------------------------
 
-# study FILE...: the log of a study of so many cases, two rows to each direction
-study() {
-    mkdir -p "$study"
-    awk -v cases="$1" 'BEGIN {
-        printf "case,direction,lr,step,tv,forward_kl,reverse_kl"
-        for (i = 0; i < 20; i++) { printf ",p%d", i }
-        for (row = 0; row < 4 * cases; row++) {
-            printf "\ncase %d,%s,1,%d", row / 4, row % 4 < 2 ? "forward" : "reverse", row % 2
-            printf ",0.5,1,1"
-            for (i = 0; i < 20; i++) { printf ",0.05" }
+c2='bandit/on_{bon,rwr,dpo}_r1 .2,.9,.9
+bandit/on_{bon,rwr,dpo}_r1_collect200 .2,.7,.7
+bandit/on_{bon,rwr,dpo}_r2 .4,.9,.9
+bandit/on_{bon,rwr,dpo}_r2_collect200 .4,.8,.8'
+with "$c2" C2 'holds for bon 0.100, rwr 0.100, dpo 0.100, the mean 0.100.' < /dev/null
+with "$c2" C2 'holds for bon 0.100, rwr 0.100, the mean 0.033; not for dpo -0.100.' << 'END'
+bandit/on_dpo_r1_collect200 .2,.9,.9
+END
+with "$c2" C2 \
+    'does not hold for bon 0.100; not for rwr -0.010, dpo -0.010, the mean 0.027.' << 'END'
+bandit/on_{rwr,dpo}_r1_collect200 .2,.81,.81
+END
+with "$c2" C2 'does not hold: not for bon 0.100, but 2 s.e. are 0.283,' \
+    'rwr 0.100, but 2 s.e. are 0.283, dpo 0.100, but 2 s.e. are 0.283, the mean 0.100, but 2 s.e. are 0.283.' << 'END'
+bandit/on_{bon,rwr,dpo}_r1_collect200 .2,.5,.5 vary=.2
+bandit/on_{bon,rwr,dpo}_r1 .2,.7,.7
+END
+
+c3='bandit/on_{bon,rwr,dpo}_r1 .2,.9,.9
+bandit/on_{bon,rwr,dpo}_r1_collect20 .2,.9,.9
+bandit/on_{bon,rwr,dpo}_r1_collect50 .2,.8,.8
+bandit/on_{bon,rwr,dpo}_r1_collect200 .2,.7,.7
+bandit/off_{bon,rwr,dpo}_r1 .2,.5,.5'
+steps3='B/M from 5 to 20 -0.100, B/M from 20 to all -0.200'
+with "$c3" C3 \
+    "holds for B/M = 1 over all 0.400, B/M from 1 to 2 0.000, B/M from 2 to 5 -0.100, $steps3." \
+    < /dev/null
+with "$c3" C3 \
+    "holds for B/M = 1 over all 0.400, B/M from 1 to 2 0.020, B/M from 2 to 5 -0.120," \
+    "$steps3." << 'END'
+bandit/on_{bon,rwr,dpo}_r1_collect20 .2,.92,.92
+END
+with "$c3" C3 \
+    "does not hold for B/M = 1 over all 0.400, B/M from 2 to 5 -0.130, $steps3;" \
+    "not for B/M from 1 to 2 0.030." << 'END'
+bandit/on_{bon,rwr,dpo}_r1_collect20 .2,.93,.93
+END
+with "$c3" C3 'does not hold for B/M from 1 to 2 0.000, B/M from 2 to 5 0.000,' \
+    'B/M from 5 to 20 0.000, B/M from 20 to all 0.000; not for B/M = 1 over all 0.000.' << 'END'
+bandit/{on,off}_{bon,rwr,dpo}_r1 .2,.5,.5
+bandit/on_{bon,rwr,dpo}_r1_{collect20,collect50,collect200} .2,.5,.5
+END
+shows '. Reward against gradient steps by B/M'
+
+c4='bandit/on_{bon,ppo,dpo}_r1_queries2000 .2,.1,.4
+bandit/on_{bon,ppo,dpo}_r1_queries2000_reuse2 .2,.1,.5
+bandit/on_{bon,ppo,dpo}_r1_queries2000_reuse{5,10,20} .2,.1,.6
+bandit/on_bon_r1_queries2000_reuse50 .2,.1,.3
+bandit/on_{ppo,dpo}_r1_queries2000_reuse50 .2,.1,.45'
+shown4='(a) dpo, T=2 over T=1 0.100, (b) dpo, T=5 over T=50 0.150'
+with "$c4" C4 \
+    "holds for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300, (a) ppo," \
+    "T=2 over T=1 0.100, (b) ppo, T=5 over T=50 0.150, $shown4." < /dev/null
+shows 'the same T, and beyond it ppo loses less'
+with "$c4" C4 \
+    "does not hold for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300," \
+    "(b) ppo, T=10 over T=50 0.250, $shown4; not for (a) ppo, T=2 over T=1 0.020." << 'END'
+bandit/on_ppo_r1_queries2000_reuse2 .2,.1,.42
+bandit/on_ppo_r1_queries2000_reuse10 .2,.1,.7
+END
+shows 'The best T is 10 for ppo and 5 for bon; from the best T to T = 50 ppo loses 0.250 and'
+shows 'and bon 0.300: ppo bears more reuse.'
+with "$c4" C4 \
+    "does not hold for (a) bon, T=2 over T=1 0.100, (a) ppo, T=2 over T=1 0.100," \
+    "(b) ppo, T=5 over T=50 0.150, $shown4; not for (b) bon, T=50 over T=50 0.000." << 'END'
+bandit/on_bon_r1_queries2000_reuse50 .2,.1,.9
+END
+# dpo is shown, and does not decide
+with "$c4" C4 \
+    'holds for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300,' \
+    '(a) ppo, T=2 over T=1 0.100, (b) ppo, T=5 over T=50 0.150, (b) dpo, T=5 over T=50 0.150;' \
+    'not for (a) dpo, T=2 over T=1 -0.100.' << 'END'
+bandit/on_dpo_r1_queries2000_reuse2 .2,.1,.3
+END
+with "$c4" C4 \
+    'not known: on_bon_r1_queries2000_reuse5_s11.csv: it ends at step 50, others at 100.' << 'END'
+bandit/on_bon_r1_queries2000_reuse5 .2,.1,.6 seeds=11 step=0,25,50
+END
+
+c5='bandit/off_{bon,rwr,pref-ft}_r1 .2,.3,.3
+bandit/off_dpo_r1 .2,.6,.6
+bandit/off_ipo_r1 .2,.7,.7
+bandit/off_{bon,rwr,pref-ft}_r2 .4,.6,.6
+bandit/off_dpo_r2 .4,.7,.7
+bandit/off_ipo_r2 .4,.85,.85'
+with "$c5" C5 'holds for (a) the lead on r1 0.400, (b) its excess over r2 0.150.' < /dev/null
+shows 'The better of dpo and ipo is ipo (AUC 0.600 and 0.700 on the claim'
+shows 'As shares of H the leads are 0.500 on r1 and 0.417 on r2.'
+with "$c5" C5 'holds for (a) the lead on r1 0.300, (b) its excess over r2 0.200.' << 'END'
+sweep_bandit/off_dpo_r1_lr1e-3 .2,.6,.6 seeds=101,102,103
+sweep_bandit/off_ipo_r1_lr1e-3 .2,.5,.5 seeds=101,102,103
+END
+shows "The better of dpo and ipo is dpo (AUC 0.600 and 0.500 on the sweep's seeds 101 to 103)."
+with "$c5" C5 \
+    'does not hold: not for (a) the lead on r1 0.020, (b) its excess over r2 -0.230.' << 'END'
+bandit/off_rwr_r1 .2,.68,.68
+END
+shows 'The best imitator on r1 is rwr. The best imitator on r2 is bon.'
+with "$c5" C5 \
+    'does not hold for (a) the lead on r1 0.400; not for (b) its excess over r2 0.040.' << 'END'
+bandit/off_ipo_r2 .4,.96,.96
+END
+# in the set of own best rates the sweep is asked at those rates
+printf '# a comment\nbandit off dpo r1 3e-3\nbandit off ipo r1 1e-2 # another\n' > "$RATES"
+fresh "$(printf '%s\n' "$c5" | sed 's/^bandit/&_best/')"
+logs "$work" << 'END'
+sweep_bandit/off_dpo_r1_lr3e-3 .2,.9,.9 seeds=101,102,103
+sweep_bandit/off_ipo_r1_lr1e-2 .2,.8,.8 seeds=101,102,103
+END
+run
+verdict C5 'holds for (a) the lead on r1 0.300, (b) its excess over r2 0.200.' 'own best rate'
+shows "The better of dpo and ipo is dpo (AUC 0.900 and 0.800 on the sweep's seeds 101 to 103)."
+rm "$RATES"
+
+c5b='bandit/off_{bon,rwr}_r1_len1 .2,.3,.3
+bandit/off_pref-ft_r1_len1 .2,.4,.4
+bandit/off_{dpo,ipo}_r1_len1 .2,.6,.6
+bandit/off_{bon,rwr,pref-ft}_r2_len1 .4,.9,.9
+bandit/off_{dpo,ipo}_r2_len1 .4,.9,.9'
+kept='imitation, share of H on R2 0.833'
+with "$c5b" C5b "holds for $kept, imitation, share of H on R1 0.250, dpo on R1 0.200." < /dev/null
+with "$c5b" C5b 'does not hold for imitation, share of H on R1 0.250, dpo on R1 0.200;'\
+' not for imitation, share of H on R2 0.783.' << 'END'
+bandit/off_{bon,rwr,pref-ft}_r2_len1 .4,.87,.87
+END
+with "$c5b" C5b \
+    "does not hold for $kept; not for imitation, share of H on R1 0.412," \
+    "dpo on R1 0.070, but 2 s.e. are 0.071." << 'END'
+bandit/off_rwr_r1_len1 .2,.53,.53
+bandit/off_{dpo,ipo}_r1_len1 .2,.6,.6 vary=.05
+bandit/off_rwr_r1_len1 .2,.53,.53
+END
+
+c5c='bandit/off_bon_r1 .2,.3,.3
+bandit/off_bon_r1_push-worst0.1 .2,.32,.32
+bandit/off_bon_r1_push-worst1 .2,.4,.4
+bandit/off_dpo_r1 .2,.6,.6
+bandit/off_dpo_r1_neg0 .2,.3,.3'
+with "$c5c" C5c 'holds for bon 0.100, dpo 0.300.' < /dev/null
+with "$c5c" C5c 'does not hold for dpo 0.300; not for bon 0.020.' << 'END'
+bandit/off_bon_r1_push-worst0.1 .2,.9,.9 seeds=101,102,103
+bandit/off_bon_r1_push-worst1 .2,.8,.8 seeds=101,102,103
+END
+with "$c5c" C5c 'does not hold for bon 0.100; not for dpo 0.000.' << 'END'
+bandit/off_dpo_r1_neg0 .2,.6,.6
+END
+
+# 90% of H is a reward of 0.92; queries 20000 at the end, 10000 in the middle
+c6='bandit/off_dpo_r1_neg0{,_reuse10} .2,.3,.3
+bandit/off_dpo_r1{,_reuse10} .2,.5,.5
+bandit/on_dpo_r1_neg0{,_reuse10} .2,.4,.93
+bandit/on_dpo_r1{,_reuse10} .2,.93,.93'
+t1='negative gradient, T=1 0.200, fresh samples, T=1 0.365,'
+t1="$t1 queries of both - 0.9 x fresh alone, T=1 -8000"
+t10='negative gradient, T=10 0.200, fresh samples, T=10 0.365'
+with "$c6" C6 "holds for $t1, $t10, queries of both - 0.9 x fresh alone, T=10 -8000." < /dev/null
+shows 'T=10: both need 10000 queries to 90% of H, fresh samples alone 20000.'
+with "$c6" C6 "holds for $t1, $t10, queries of both - 0.9 x fresh alone, T=10 0.000." << 'END'
+bandit/on_dpo_r1_reuse10 .2,.93,.93 queries=0,18000,20000
+END
+with "$c6" C6 \
+    "does not hold for $t1, $t10; not for queries of both - 0.9 x fresh alone, T=10 100." << 'END'
+bandit/on_dpo_r1_reuse10 .2,.93,.93 queries=0,18100,20000
+END
+# what never gets there counts with all it had
+with "$c6" C6 \
+    "does not hold for $t1, $t10; not for queries of both - 0.9 x fresh alone," \
+    "T=10 2000." << 'END'
+bandit/on_dpo_r1_reuse10 .2,.9,.9
+END
+with "$c6" C6 \
+    "does not hold for $t1, fresh samples, T=10 0.365," \
+    "queries of both - 0.9 x fresh alone, T=10 -8000; not for negative gradient," \
+    "T=10 0.000." << 'END'
+bandit/off_dpo_r1_reuse10 .2,.3,.3
+END
+with "$c6" C6 \
+    "does not hold for $t1, negative gradient, T=10 0.200," \
+    "queries of both - 0.9 x fresh alone, T=10 -8000; not for fresh samples," \
+    "T=10 -0.035." << 'END'
+bandit/off_dpo_r1_neg0_reuse10 .2,.7,.7
+bandit/off_dpo_r1_reuse10 .2,.9,.9
+END
+
+c7=''
+for run in 200,5 50,3 10,1 2,-2; do
+    end=_r1{,_len1}_batch5_reuse${run%,*} chosen=train_logp_chosen=-38,$((${run#*,} - 38))
+    lost=train_logp_rejected=-36,-46
+    c7="${c7}bandit/off_{dpo,ipo}$end .2,.3 $chosen $lost train_reward_margin=0,9
+bandit/off_pref-ft$end .2,.3 train_logp_chosen=-38,-30 train_reward_margin=0,2
+"
+done
+seven() {  # the verdict of C7, its beginning or the part that fails
+    fresh "$c7"
+    logs "$work"
+    run
+    got=$(sed -n 's/\\//g; /^## C7/,/^3 x/s/^one rate: //p' "$work/RESULTS.md")
+    contains "C7 is otherwise" "$got" "$*"
+}
+seven 'holds for (a) dpo, 9 tokens, 5 prompts, margin over pref-ft 7.000, (a)' < /dev/null
+shows ', (b) dpo, 9 tokens, chosen with prompts -1.000, '
+shows '| dpo | 9 | 5 | 5.00 ± 0.00 | -10.00 ± 0.00 | 9.00 ± 0.00 | 0.00 ± 0.00 |'
+seven '; not for (a) ipo, 1 tokens, 20 prompts, margin over pref-ft 0.900.' << 'END'
+bandit/off_ipo_r1_len1_batch5_reuse50 .2,.3 train_logp_chosen=-38,-35 train_reward_margin=0,2.9
+END
+# ranks 1 2 0 3 have a correlation of 0.4 with 0 1 2 3; ranks 2 3 1 0 have -0.8, which will do
+seven '; not for (b) dpo, 9 tokens, chosen with prompts 0.400.' << 'END'
+bandit/off_dpo_r1_batch5_reuse200 .2,.3 train_logp_chosen=-38,-37 train_reward_margin=0,9
+bandit/off_dpo_r1_batch5_reuse50 .2,.3 train_logp_chosen=-38,-36 train_reward_margin=0,9
+bandit/off_dpo_r1_batch5_reuse10 .2,.3 train_logp_chosen=-38,-39 train_reward_margin=0,9
+bandit/off_dpo_r1_batch5_reuse2 .2,.3 train_logp_chosen=-38,-35 train_reward_margin=0,9
+END
+seven 'holds for (a) dpo' << 'END'
+bandit/off_dpo_r1_batch5_reuse200 .2,.3 train_logp_chosen=-38,-36 train_reward_margin=0,9
+bandit/off_dpo_r1_batch5_reuse50 .2,.3 train_logp_chosen=-38,-35 train_reward_margin=0,9
+END
+seven 'not known: off_dpo_r1_batch5_reuse2_s11.csv:' \
+    'train_reward_margin in row 2 is not a number: nan.' << 'END'
+bandit/off_dpo_r1_batch5_reuse2 .2,.3 seeds=11 train_reward_margin=0,nan
+END
+
+# kl DIRECTION RATE STEPS [CASE]: a descent that arrives after so many steps
+kl() {
+    awk -v way="$1" -v rate="$2" -v steps="$3" -v name="${4-the paper toy}" 'BEGIN {
+        for (s = 0; s < steps + 20; s++) {
+            print name "," way "," rate "," s "," (s < steps ? .5 : .05) ",0,0,.3,.3,.1,.3"
         }
-        print ""
-    }' > "$study/kl.csv"
-    {
-        echo 'steps until 10% of the initial total variation is left, at the best learning rate'
-        printf '%-30s %6s  forward KL (steps, lr)  reverse KL (steps, lr)\n' target TV
-        cat
-    } > "$study/kl.txt"
-    run "$study"
+    }' >> "$work/kl.csv"
 }
-study 2 << 'END'
-near with mass                  0.496            10      9.51             9      9.51
-far, with none                  0.993            10      9.51            30      11.3
-END
-prints 'far, with none                  0.993            10      9.51            30      11.3'
-verdict 'C8  holds (reverse / forward steps, least = 0.900 <= 0.9) (most, far = 3.000 >= 3)'
-lacks 'five seeds'
-study 2 << 'END'
-near with mass                  0.496           100      9.51            91      9.51
-far, with none                  0.993            10      9.51                   never
-END
-verdict 'C8  does not hold: reverse / forward steps, least = 0.910 > 0.9'
-study 3 << 'END'
-near with none                  0.496            10      9.51            90      9.51
-far, with none                  0.993           100      9.51           299      11.3
-far, with mass                  0.993                   never            30      11.3
-END
-verdict 'C8  does not hold: most, far = 2.990 < 3'
-study 1 << 'END'
-far, with none                  0.993                   never                   never
-END
-verdict 'C8  does not hold: reverse / forward steps, least = inf > 0.9, most, far = 0.000 < 3'
-study 3 << 'END'
-near with mass                  0.496            10      9.51             9      9.51
-far, with none                  0.993            10      9.51            30      11.3
-END
-prints 'kl.csv: not complete: it has 3 cases, kl.txt 2'
-unknown='C8  not known: no figure for reverse / forward steps, least, most, far'
-verdict "$unknown"
-printf 'far, with none                  0.993            10      9.51            30      11' \
-    > "$scratch/cut"
-study 1 < "$scratch/cut"
-verdict "$unknown"
-study 1 << 'END'
-far, with none                  0.993            10      9.51
-END
-verdict "$unknown"
-study 0 < /dev/null
-verdict "$unknown"
-study 1 << 'END'
-far, with mass                  0.993            10      9.51             9      11.3
-END
-printf 'case 0,rev' >> "$study/kl.csv"
-run "$study"
-verdict "$unknown"
-
-# --- L1 -------------------------------------------------------------------------------------------
-
-for method in rwr bon dpo reinforce ppo; do
-    echo "lm/on_${method}_min 1 .2,.9 seconds=0,3 queries=0,2560"
-    echo "lm/off_${method}_min 1 .2,.5"
-    echo "lm/on_${method}_mode 1 .5,.8 entropy=20,8 distinct=1,.5"
-    echo "lm/off_${method}_mode 1 .5,.7"
-done | logs "$core_lm"
-run "$core_lm"
-prints 'min  rwr         0.900            0.500            0.500            1      no figure'
-prints 'mode ppo         0.800            0.700            0.200            1      '
-verdict 'L1  would hold (min: rwr 0.500, bon 0.500, dpo 0.500, reinforce 0.500, ppo 0.500;'\
-' each >= 0.05) (min - mode: rwr 0.300, bon 0.300, dpo 0.300, reinforce 0.300, ppo 0.300;'\
-' each >= 0.05)'
-with "$core_lm" 'L1  would hold for rwr, bon, dpo; not for reinforce: min = 0.049 < 0.05,'\
-' min - mode = -0.151 < 0.05; ppo: min - mode = 0.049 < 0.05' << 'END'
-lm/on_reinforce_min 1 .2,.5392
-lm/on_ppo_mode 1 .5,.9255
-lm/on_bon_mode 1 .5,.9245
-lm/on_dpo_min 1 .2,.5408
-lm/off_dpo_mode 1 .5,.8
-END
-with "$core_lm" 'L1  not known: no figure for rwr skew, dpo skew, reinforce skew, ppo skew' << 'END'
-lm/on_bon_skew 1 .2,.5408
-lm/off_bon_skew 1 .2,.5
-END
-prints 'skew rwr         no figure        no figure        no figure        0      no figure'
-{
-    cat << 'END'
-lm/on_bon_skew 1 .2,.5392
-lm/off_bon_skew 1 .2,.5
-END
-    for method in rwr dpo reinforce ppo; do
-        echo "lm/on_${method}_skew 1 .2,.5408"
-        echo "lm/off_${method}_skew 1 .2,.5"
-    done
-} > "$scratch/skew"
-with "$core_lm" 'L1  would hold for rwr, dpo, reinforce, ppo; not for bon: skew = 0.049 < 0.05' \
-    < "$scratch/skew"
-echo 'lm/on_bon_skew 1 .2,.9' >> "$scratch/skew"
-with "$core_lm" 'L1  would hold (min: rwr 0.500, bon 0.500, dpo 0.500, reinforce 0.500, ppo 0.500;'\
-' each >= 0.05) (skew: rwr 0.051, bon 0.500, dpo 0.051, reinforce 0.051, ppo 0.051;'\
-' each >= 0.05) (min - mode: rwr 0.300, bon 0.300, dpo 0.300, reinforce 0.300, ppo 0.300;'\
-' each >= 0.05)' < "$scratch/skew"
-
-# --- L2 to L6 -------------------------------------------------------------------------------------
-
-cp -r "$core_lm" "$lm"
-{
-    for method in ppo rwr bon; do
-        echo "lm/on_${method}_min_collect40 1 .2,.8"
-        echo "lm/on_${method}_min_collect160 1 .2,.6"
-        echo "lm/on_${method}_min_reuse1 1 .2,.7"
-        echo "lm/on_${method}_min_reuse4 1 .2,.75"
-        echo "lm/on_${method}_min_reuse8 1 .2,.68"
-    done
-    cat << END
-lm/pairs_dpo_min 1 .2,.844 seconds=1,8 logp_chosen=-9,-7.5 logp_rejected=-9,-11 \
-    reward_margin=0,3 kl=0,2
-lm/pairs_ipo_min 1 .2,.82
-lm/pairs_pref-ft_min 1 .2,.5
-lm/pairs_rwr_min 1 .2,.4
-lm/pairs_dpo_mode 1 .5,.8
-lm/pairs_ipo_mode 1 .5,.75
-lm/pairs_pref-ft_mode 1 .5,.6
-lm/pairs_rwr_mode 1 .5,.7
-lm/on_ppo_mode_steps160_noisy1 1 .2,.5,.8,.71,.53,.2 proxy_reward=0,0,0,1,2,3
-lm/on_ppo_mode_steps160_noisy2 1 .2,.5,.8,.71,.53,.5 proxy_reward=0,0,0,1,2,3
-lm/on_ppo_mode_steps160_noisy3 1 .2,.5,.8,.71,.53,-.1 proxy_reward=9,9,0,1,2,3
-lm/on_dpo_mode_steps160_noisy1 1 .2,.5,.8,.71,.53,.2 proxy_reward=1
-lm/on_dpo_mode_steps160_noisy2 1 .2,.5,.8,.71,.53,.2 proxy_reward=1
-lm/on_dpo_mode_steps160_noisy3 1 .2,.5,.8,.71,.53,.2 proxy_reward=1
-lm/reference eval 1 .61 .6 1001 1000
-lm/on_dpo_mode eval 1 .45 .6 250 1000
-lm/on_bon_mode eval 1 .75 .6 250 1000
-lm/pairs_dpo_mode eval 1 .62 .6 700 1000
-lm/pairs_ipo_mode eval 1 .57 .6 600 1000
-END
-    for method in rwr reinforce ppo; do echo "lm/on_${method}_mode eval 1 .7 .6 300 1000"; done
-    for method in rwr bon dpo reinforce ppo; do
-        echo "lm/on_${method}_mode_kl0.1 1 .5,.7 entropy=20,15 distinct=1,.9"
-        echo "lm/on_${method}_mode_kl0.1 eval 1 .63 .6 800 1000"
-        echo "lm/off_${method}_mode eval 1 .56 .6 900 1000"
-    done
-} | logs "$lm"
-echo '1800 pairs to train on, 200 held out; 300 steps in 25.2 s' > "$lm/lm/rm_min_s1.txt"
-run "$lm"
-prints 'ppo        1 seed          0.900  0.800  0.600  0.500  0.500'
-prints 'ppo        1 seed          0.700  0.900  0.750  0.680  0.025'
-verdict 'L2  would hold (8 - all at once: ppo 0.500, rwr 0.500, bon 0.500; each >= 0.05)'\
-' (T=1 - T=8: ppo 0.025, rwr 0.025, bon 0.025; each < 0.05)'
-prints 'min  dpo         0.844            +1.5             -2.0             +3.0        +2.0'
-prints 'lead on min: 0.400; on mode: 0.100; min - mode: 0.300'
-verdict 'L3  would hold (lead on min = 0.400, lead on min - lead on mode = 0.300; each >= 0.05)'
-prints 'dpo, on-policy    0.900            2000     2560       3.0       28.2'
-prints 'dpo, pairs file   0.844            2000     0          8.0       8.0'
-prints '(on-policy dpo - dpo on the file)/H: 0.070'
-verdict 'L4  would hold (on-policy - file = 0.070 >= 0.05)'
-# Means of three evaluations: 0.5, 0.67, 0.68 and last 0.48, 0.58 and 0.38; 0.8 alone is no peak.
-prints 'ppo                                   -0.200              1.000            of H: -0.250'
-prints 'dpo                                   -0.200              0.000            of H: -0.250'
-prints 'rwr             20.00            8.00             15.00              0.50      0.90'
-verdict 'L5  would hold ((a) true reward since its peak: ppo -0.250, dpo -0.250; each <= -0.05)'\
-' ((a) proxy since then: ppo 1.000, dpo 0.000; each >= 0)'\
-' ((b) entropy: rwr 8.000, bon 8.000, dpo 8.000, reinforce 8.000, ppo 8.000;'\
-' each <= 0.5 x 20.00) ((b) KL term adds: rwr 7.000, bon 7.000, dpo 7.000, reinforce 7.000,'\
-' ppo 7.000; each > 0)'
-# sqrt(2 / pi) * sqrt(2 * 0.6 * 0.4 / 1000) = 0.01748
-prints 'reference differ by 0.010; expected of so many animals: 0.017'
-prints 'with a dog or a cat; of the reference'\''s 1001'
-prints 'rwr         0.100 (300)             0.030 (800)             0.040 (900)'
-prints 'dpo         0.150 (250)             0.030 (800)             0.040 (900)'
-prints 'mean        0.120                   0.030                   0.040'
-prints '1, 1 and 1 of them)'
-prints 'ipo         on the pairs file                               0.030 (600)'
-verdict 'L6  would hold (drift on-policy = 0.120 >= 2 x 0.017)'\
-' (more than offline by = 0.080, more than with KL by = 0.090; each > 0)'
-
-with "$lm" 'L2  would hold for ppo; not for rwr: 8 - all at once = 0.049 < 0.05; bon:'\
-' T=1 - T=8 = 0.051 >= 0.05' << 'END'
-lm/off_ppo_min 1 .2,.8592
-lm/on_ppo_min_reuse8 1 .2,.6608
-lm/off_rwr_min 1 .2,.8608
-lm/on_bon_min_reuse8 1 .2,.6592
-END
-with "$lm" 'L3  would not hold: lead on min = 0.049 < 0.05' << 'END'
-lm/pairs_rwr_min 1 .2,.7808
-lm/pairs_ipo_mode 1 .5,.6
-END
-with "$lm" \
-    'L3  would hold (lead on min = 0.051, lead on min - lead on mode = 0.051;'\
-' each >= 0.05)' << 'END'
-lm/pairs_pref-ft_min 1 .2,.7792
-lm/pairs_ipo_mode 1 .5,.7
-END
-with "$lm" 'L3  would not hold: lead on min - lead on mode = 0.049 < 0.05' << 'END'
-lm/pairs_ipo_mode 1 .5,.8755
-lm/pairs_dpo_mode 1 .5,.9
-END
-with "$lm" 'L4  would not hold: on-policy - file = 0.049 < 0.05' << 'END'
-lm/pairs_dpo_min 1 .2,.8608
-lm/on_ppo_min 1 .2,.99
-END
-with "$lm" 'L4  would hold (on-policy - file = 0.051 >= 0.05)' << 'END'
-lm/pairs_dpo_min 1 .2,.8592
-END
-with "$lm" 'L5  would hold for ppo, bon, reinforce; not for dpo:'\
-' (a) true reward since its peak = -0.049 > -0.05, (a) proxy since then = -0.667 < 0; rwr:'\
-' (b) entropy = 10.01 > 0.5 x 20.00, (b) KL term adds = 0.000 <= 0' << 'END'
-lm/on_ppo_mode_steps160_noisy1 1 .2,.5,.8,.71,.53,.6776
-lm/on_ppo_mode_steps160_noisy2 1 .2,.5,.8,.71,.53,.6776
-lm/on_ppo_mode_steps160_noisy3 1 .2,.5,.8,.71,.53,.6776
-lm/on_dpo_mode_steps160_noisy1 1 .2,.5,.8,.71,.53,.6824 proxy_reward=0,0,6,3,0,0
-lm/on_dpo_mode_steps160_noisy2 1 .2,.5,.8,.71,.53,.6824
-lm/on_dpo_mode_steps160_noisy3 1 .2,.5,.8,.71,.53,.6824 proxy_reward=0,0,0,3,0,0
-lm/on_rwr_mode 1 .5,.8 entropy=20,10.01
-lm/on_rwr_mode_kl0.1 1 .5,.7 entropy=20,10.01
-lm/on_bon_mode 1 .5,.8 entropy=20,9.99
-lm/on_bon_mode_kl0.1 1 .5,.7 entropy=20,10
-END
-shares() {  # shares ON_POLICY WITH_KL OFFLINE: of dogs, the same for all five
-    for method in rwr bon dpo reinforce ppo; do
-        echo "lm/on_${method}_mode eval 1 $1 .6 300 1000"
-        echo "lm/on_${method}_mode_kl0.1 eval 1 $2 .6 300 1000"
-        echo "lm/off_${method}_mode eval 1 $3 .6 300 1000"
-    done
+toy() {  # toy WORDS: the verdict of C8
+    fresh ''
+    echo 'case,direction,lr,step,tv,forward_kl,reverse_kl,p0,p1,p2,p3' > "$work/kl.csv"
+    kl forward 0.1 90
+    kl reverse 0.1 "$1"
+    kl forward 1 9
+    kl reverse 1 8
+    kl forward 2 9 'far'
+    kl reverse 2 70 'far'
+    run
+    shift
+    verdict C8 "$*"
 }
-shares .635 .6 .6 > "$scratch/shares"
-with "$lm" 'L6  would hold (drift on-policy = 0.035 >= 2 x 0.017)'\
-' (more than offline by = 0.035, more than with KL by = 0.035; each > 0)' < "$scratch/shares"
-shares .6349 .63 .56 > "$scratch/shares"
-with "$lm" 'L6  would not hold: drift on-policy = 0.0349 < 2 x 0.017,'\
-' more than offline by = -0.005 <= 0' < "$scratch/shares"
-shares .5 .5 .4 > "$scratch/shares"
-with "$lm" 'L6  would not hold: more than offline by = -0.100 <= 0,'\
-' more than with KL by = 0.000 <= 0' < "$scratch/shares"
-# Two seeds; on the second, bon writes no animals any more.
-{
-    echo 'lm/on_bon_mode eval 2 0 .6 0 1000'
-    echo 'lm/on_rwr_mode eval 2 .9 .6 100 1000'
-    for method in dpo reinforce ppo; do echo "lm/on_${method}_mode eval 2 .9 .6 300 1000"; done
-    for method in rwr bon dpo reinforce ppo; do
-        echo "lm/on_${method}_mode_kl0.1 eval 2 .65 .6 600 1000"
-        echo "lm/off_${method}_mode eval 2 .56 .6 900 1000"
-    done
-} > "$scratch/second"
-with "$lm" 'L6  would hold (drift on-policy = 0.120 >= 2 x 0.017)'\
-' (more than offline by = 0.080, more than with KL by = 0.080; each > 0)' < "$scratch/second"
-prints 'rwr         0.200 +- 0.100 (200)    0.040 +- 0.010 (700)    0.040 +- 0.000 (900)'
-prints 'bon         0.150 (125)             0.040'
-prints 'mean        0.120                   0.040 +- 0.010          0.040 +- 0.000'
-prints '1, 2 and 2 of them)'
-prints 'Summary, one seed in some claims: these are figures'
-with "$lm" \
-    'L6  not known: no figure for drift on-policy, more than offline by,'\
-' more than with KL by' << END
-lm/on_bon_mode eval 1 0 .6 0 1000
+toy 80 'holds for rate 0.1, steps saved by reverse 10.000, rate 1, steps saved by reverse 1.000.'
+shows '| far | reverse | 2 | 70 |'
+toy 90 'does not hold for rate 1, steps saved by reverse 1.000;' \
+    'not for rate 0.1, steps saved by reverse 0.000.'
+sed 's/paper//' "$work/kl.csv" > "$scratch/log"
+cp "$scratch/log" "$work/kl.csv"
+run
+verdict C8 'not run: needs the-toy-in-kl.csv.'
+echo 'far,reverse,2,nan,1,0,0,0,0,0,0' >> "$work/kl.csv"
+run
+verdict C8 'not known: kl.csv: step in row 397 is not a number: nan.'
+
+# --- stories --------------------------------------------------------------------------------------
+
+l1='lm/on_{rwr,bon,ppo,dpo}_{min,skew} .4,.9,.9
+lm/off_{rwr,bon,ppo,dpo}_{min,skew} .4,.7,.7
+lm/{on,off}_{rwr,bon,ppo,dpo}_mode .8,.9,.9'
+each() { echo "rwr on $1 $2, bon on $1 $2, ppo on $1 $2, dpo on $1 $2, mean on $1 $2"; }
+with "$l1" L1 \
+    "holds for $(each min 0.200), $(each skew 0.200), mean on min less that on mode 0.200." \
+    < /dev/null
+with "$l1" L1 \
+    "does not hold for $(each min 0.200), mean on min less that on mode 0.200;" \
+    "not for $(each skew 0.040)." << 'END'
+lm/off_{rwr,bon,ppo,dpo}_skew .4,.86,.86
 END
-prints 'bon         none left (0)           0.030 (800)             0.040 (900)'
-prints 'mean        not known               0.030                   0.040'
-
-# --- the learning-rate sweeps ---------------------------------------------------------------------
-
-# 1e-4: 0.7 and 0.5, and seeds that are none of the sweep's. 3e-4: 0.55 twice. 1e-3: 0.9, and a
-# seed that diverged. 1e-2: both did.
-logs "$rates" << 'END'
-sweep/on_dpo_r1_lr1e-4 101 0,.8
-sweep/on_dpo_r2_lr1e-4 101 0,.6
-sweep/on_dpo_r1_lr1e-4 102 0,.4
-sweep/on_dpo_r2_lr1e-4 102 0,.6
-sweep/on_dpo_r1_lr1e-4 1,100 0,.1
-sweep/on_dpo_r2_lr1e-4 1,100 0,.1
-sweep/on_dpo_r1_lr3e-4 101,102 0,.5
-sweep/on_dpo_r2_lr3e-4 101,102 0,.6
-sweep/on_dpo_r1_lr1e-3 101,102 0,.9
-sweep/on_dpo_r2_lr1e-3 101 0,.9
-sweep/on_dpo_r2_lr1e-3 102 0
-sweep/on_dpo_r1_lr1e-2 101,102 0 step=0
-sweep/on_dpo_r2_lr1e-2 101,102 0,.9
-sweep/off_rwr_min_lr1e-3 101 0,.5
-sweep/off_rwr_mode_lr1e-3 101 0,.7
-sweep/off_rwr_min_lr3e-3 101 0,.9
-sweep/off_rwr_mode_lr3e-3 101 0,.1
-sweep/on_bon_mode_kl0.1_lr3e-4 101 0,.3
-sweep/on_bon_mode_kl0.1_lr1e-2 101 0,.4
-sweep/pairs_pref-ft_min_lr1e-4 101 0,.25
-sweep/pairs_pref-ft_mode_lr1e-4 101 0,.5
+with "$l1" L1 \
+    "does not hold for $(each min 0.200), $(each skew 0.200);" \
+    "not for mean on min less that on mode 0.040." << 'END'
+lm/off_{rwr,bon,ppo,dpo}_mode .8,.74,.74
 END
-said=$("$report" --sweep "$rates" 2>&1)
-prints 'final reward, mean of r1 and r2: over seeds, and of the worst seed'
-prints '                     1e-4          3e-4          1e-3          3e-3          1e-2    seeds'
-prints 'dpo        off         -     -       -     -       -     -       -     -       -     -'\
-'       0'
-prints 'dpo        on      0.600 0.500   0.550 0.550*  0.900 0.000       - 0.000       - 0.000'\
-'       2'
-prints 'on_dpo_r1_lr1e-2_s102.csv: not complete: it ends at step 0 of 200'
-said=$("$report" --sweep-lm "$rates" 2>&1)
-prints 'final reward, mean of min and mode: over seeds, and of the worst seed'
-prints 'rwr        off         - 0.000       - 0.000   0.600 0.600*  0.500 0.500       - 0.000'\
-'       1'
-prints 'bon        kl          - 0.000   0.300 0.300       - 0.000       - 0.000   0.400 0.400*'\
-'      1'
-prints 'pref-ft    pairs   0.375 0.375*'
 
-# --- logs that are not complete -------------------------------------------------------------------
-
-# lacking FAULT: in $work the third seed of on_dpo_r1 is left out, and said to have this fault.
-lacking() {
-    run "$work"
-    prints "on_dpo_r1_s3.csv: not complete: $1"
-    prints 'dpo   0.825 +- 0.025   0.700 +- 0.000'
-    verdict 'C1  not known: on_dpo_r1_s3.csv is not complete'
-    verdict 'C2  not known: on_dpo_r1_s3.csv is not complete'
-}
-logs "$five" << 'END'
-bandit/on_dpo_r1 1 .2,.4,.9
-bandit/on_dpo_r1 2,3,4,5 .2,.4,.8
-bandit/off_dpo_r1 5 .2,.7
+l2='lm/on_{ppo,rwr,bon}_min_queries1600 .4,.9,.9
+lm/on_{ppo,rwr,bon}_min_queries1600_reuse{2,4,8} .4,.86,.86'
+with "$l2" L2 \
+    'holds for ppo, T=8 less T=1 -0.040, rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040.' \
+    < /dev/null
+with "$l2" L2 \
+    'does not hold for rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040; not for ppo,' \
+    'T=8 less T=1 -0.055.' << 'END'
+lm/on_ppo_min_queries1600_reuse8 .4,.845,.845
 END
-third=bandit/on_dpo_r1_s3.csv
-copy "$five"
-echo 'bandit/on_dpo_r1 3 .2,.4,.8 step=0,60,120' | logs "$work"
-lacking 'it ends at step 120 of 200'
-copy "$five"
-awk 'NR < 4 { print } NR == 4 { printf "%s", $0 }' "$five/$third" > "$work/$third"
-lacking 'it ends at step 100 of 200'
-printf '200,10' | cat "$five/$third" - > "$work/$third"
-lacking 'its last line is cut off'
-sed 1q "$five/$third" > "$work/$third"
-lacking 'it has no rows'
-printf 'step,queries,gold_rew' > "$work/$third"
-lacking 'it has no rows'
-: > "$work/$third"
-lacking 'it has no rows'
-sed 3d "$five/$third" > "$work/$third"
-lacking 'it has 2 rows, another seed has 3'
-for steps in 0,100,100,200 0,300,200,200; do
-    echo "bandit/on_dpo_r1 3 .2,.4,.4,.8 step=$steps" | logs "$work"
-    run "$work"
-    prints 'on_dpo_r1_s3.csv: not complete: its steps do not rise in row 3'
+
+l3='lm/file_{dpo,ipo}_min .4,.9,.9
+lm/file_{pref-ft,rwr}_min .4,.7,.7
+lm/file_{dpo,ipo,pref-ft,rwr}_mode .8,.85,.85'
+with "$l3" L3 'holds for (a) the lead on min 0.200, (b) its excess over mode 0.200.' < /dev/null
+with "$l3" L3 \
+    'does not hold: not for (a) the lead on min 0.000, (b) its excess over mode 0.000.' << 'END'
+lm/file_rwr_min .4,.9,.9
+END
+with "$l3" L3 \
+    'does not hold for (a) the lead on min 0.200;' \
+    'not for (b) its excess over mode 0.040.' << 'END'
+lm/file_{dpo,ipo}_mode .4,.95,.95
+lm/file_{pref-ft,rwr}_mode .4,.79,.79
+END
+
+l4='lm/on_dpo_{min,skew} .4,.9,.9 response_len=52,20,3.5
+lm/{file_dpo,on_ppo,on_rwr}_{min,skew} .4,.8,.8 response_len=52,40,10
+lm/{on_dpo,file_dpo,on_ppo,on_rwr}_mode .8,.85,.85 response_len=52,50,50'
+rest='min against on_ppo 0.100, min against on_rwr 0.100, skew against file_dpo 0.100,'
+rest="$rest skew against on_ppo 0.100, skew against on_rwr 0.100"
+with "$l4" L4 \
+    "holds for min against file_dpo 0.100, $rest, the spread of ends on mode 0.000." < /dev/null
+with "$l4" L4 \
+    "does not hold for $rest, the spread of ends on mode 0.100;" \
+    "not for min against file_dpo -0.050." << 'END'
+lm/file_dpo_min .4,.95,.95
+lm/on_rwr_mode .8,.85,.75
+END
+with "$l4" L4 \
+    "does not hold for min against file_dpo 0.100, $rest;" \
+    "not for the spread of ends on mode 0.110." << 'END'
+lm/on_rwr_mode .8,.85,.74
+END
+
+# a broken log that is only drawn is named, and leaves the verdict
+fresh "$c1"
+sed 3d "$work/bandit/on_ppo_r1_s12.csv" > "$scratch/log"
+cp "$scratch/log" "$work/bandit/on_ppo_r1_s12.csv"
+run
+verdict C1 'holds for bon 0.400, rwr 0.400, dpo 0.400.'
+prints 'not counted: bandit/on_ppo_r1_s12.csv: it has 2 rows, another seed has 3'
+
+# --- figures: their values, and that they are XML -------------------------------------------------
+
+fresh "$l1
+$l4
+$c4
+$c7
+$c6"
+logs "$work" << 'END'
+lm/on_{dpo,ppo}_mode_noisy .8,.85,.5 kl=0,9,30 proxy_reward=0,1,2
+lm/on_dpo_mode_kl0.1 .8,.85,.9 entropy=60,50,40 distinct=1,1,.9
+END
+for name in ref on_dpo_r1; do
+    printf 'bin,share\n1,0.25\n2,0.75\n' > "$work/bandit/${name}_s11.hist.csv"
 done
-for nothing in '' nan inf -inf; do
-    sed "s/^200,10000,0,.8/200,10000,0,$nothing/" "$five/$third" > "$work/$third"
-    lacking 'it has no gold_reward in row 3'
+printf 'step,loss,val_loss\n0,,6\n10,4,5\n20,2,3\n' > "$work/sft.csv"
+printf 'x\n\nbefore:\nA <b> *story*.\n\nAnother.\n\nafter:\nThe end.\n' \
+    > "$work/lm/on_dpo_min_s11.txt"
+for task in min skew mode; do
+    printf 'x\naccuracy on the held-out pairs 0.9490\n' > "$work/lm/rm_${task}_s11.txt"
 done
-copy "$five"
-for seed in 1 3; do : > "$work/bandit/on_dpo_r1_s$seed.csv"; done
-run "$work"
-verdict 'C1  not known: on_dpo_r1_s1.csv is not complete, nor is another'
-: > "$work/bandit/on_bon_r1_s5.csv"
-run "$work"
-verdict 'C1  not known: on_bon_r1_s5.csv is not complete, nor are others'
+for run in reference,.6,1000 on_dpo_mode,.7,200 on_bon_mode,.9,199; do
+    name=${run%%,*} animals=${run##*,}
+    share=${run#*,}
+    share=${share%,*}
+    printf 'quantity,mean,standard_error,n\npolicy: dog,%s,0,%s\nreference: dog,.6,0,1000\n' \
+        "$share" "$animals" > "$work/lm/${name}_s11.eval.csv"
+done
+COMMIT=0123abc MACHINE='two <slow> cores' "$report" "$work" "$scratch/made" > /dev/null
+same "status with a folder" $? 0
+cp "$scratch/made/RESULTS.md" "$work/RESULTS.md"
+shows 'Commit: 0123abc. Machine: two &lt;slow&gt; cores.'
+shows '| min | 11 | 94.9% | at least 95% | no |'
+shows '| mode | 11 | 94.9% | at least 90% | yes |'
+shows 'A &lt;b&gt; *story*.'
+shows '| dpo | on-policy | 0.700 | 0.100 | 200 |'
+shows '| bon | on-policy | fewer than 200 animals left | - | 199 |'
+shows '| the peak of the true reward | 0.850 ± 0.000 | 1.000 ± 0.000 | 9.000 ± 0.000 |'
+shows '| dpo | --kl 0.1 | 60.00 ± 0.00 | 40.00 ± 0.00 | 0.900 ± 0.000 | 0.900 ± 0.000 |'
 
-# what a claim only draws does not matter to it
-with "$core" 'C1  would hold (bon 0.500, rwr 0.600, dpo 0.100; each >= 0.05)' \
-    'C2  not known: off_bon_r2_s1.csv is not complete' << 'END'
-bandit/off_bon_r2 1 .5,.7 step=0,199
-END
-same "a log that is not complete is not drawn" \
-    "$(grep -c '>bon, offline<' "$work/report.html")" 2
-with "$core" 'C6  not known: on_dpo_r1_s1.csv is not complete' << 'END'
-bandit/on_dpo_r1 1 .2,nan,.61,.93,.95,.94
-END
-with "$core" 'C5  not known: off_ipo_r1_s1.csv is not complete' << 'END'
-bandit/off_ipo_r1 1 .2,.4,.5,.82 kl=0,nan,3,11
-END
-with "$core" 'C7  not known: off_dpo_r1_s1.csv is not complete' << 'END'
-bandit/off_dpo_r1 1 .2,.5,.86 logp_rejected=-38,nan,-40.5
-END
-# nothing can be gained where the reference has all
-with "$core" 'C1  not known: no figure for bon' << 'END'
-bandit/on_bon_r1 1 1,1.2
-END
-with "$fresh" 'C4  not known: on_bon_r1_reuse5_steps500_s1.csv is not complete' << 'END'
-bandit/on_bon_r1_reuse5_steps500 1 .2,.9 step=0,400
-END
-prints 'on_bon_r1_reuse5_steps500_s1.csv: not complete: it ends at step 400 of 500'
-with "$lm" 'L5  not known: on_dpo_mode_steps160_noisy2_s1.csv is not complete' \
-    'L4  not known: pairs_dpo_min_s1.csv is not complete' << 'END'
-lm/on_dpo_mode_steps160_noisy2 1 .2,.5,.8,.71,.53,.2 step=0,1,2,3,4,159
-lm/pairs_dpo_min 1 .2,.844 step=0,100
-END
-animals=$work/lm/on_ppo_mode_s1.eval.csv
-sed 3q "$lm/lm/on_ppo_mode_s1.eval.csv" > "$animals"
-run "$work"
-verdict 'L6  not known: on_ppo_mode_s1.eval.csv is not complete'
-prints 'on_ppo_mode_s1.eval.csv: not complete: it has no animals of the reference'
-printf 'refer' | cat "$lm/lm/on_ppo_mode_s1.eval.csv" - > "$animals"
-run "$work"
-prints 'on_ppo_mode_s1.eval.csv: not complete: its last line is cut off'
-cp "$lm/lm/on_ppo_mode_s1.eval.csv" "$animals"
-rm "$work/lm/reference_s1.eval.csv"
-run "$work"
-verdict 'L6  not known: no figure for drift on-policy'
-
-# --- what is wrong with a file stops it, in one line ----------------------------------------------
-
-wrong() {  # wrong STATUS WORDS ARGUMENT...
-    says "$@"
-    same "lines printed" "$(awk 'END { print NR }' "$scratch/said")" 1
+# xml FILE: whether every element is closed, in order, every & begins an entity, and no number is
+# not one
+xml() {
+    awk '
+    { text = text $0 "\n" }
+    END {
+        if (text ~ /[^a-z](nan|inf)[^a-z]/ || text ~ /&[^a-z#]/) { exit 1 }
+        while (match(text, /<[^>]*>/)) {
+            tag = substr(text, RSTART + 1, RLENGTH - 2)
+            text = substr(text, RSTART + RLENGTH)
+            name = tag
+            sub(/^\//, "", name)
+            sub(/[ \/].*/, "", name)
+            if (tag ~ /^\//) { if (depth == 0 || open[depth--] != name) { exit 1 } }
+            else if (tag !~ /\/$/) { open[++depth] = name }
+            if (tag !~ /^\// && gsub(/"/, "\"", tag) % 2) { exit 1 }
+        }
+        exit depth != 0
+    }' "$1"
 }
-wrong 2 'usage: report' "$report"
-wrong 2 'usage: report' "$report" --swept "$rates"
-wrong 1 'has no runs that a claim looks at' "$report" "$scratch/nowhere"
-copy "$five"
-sed s/gold_reward/gold/ "$five/$third" > "$work/$third"
-wrong 1 'on_dpo_r1_s3.csv: has no column gold_reward' "$report" "$work"
-for text in abc 0.8x '0 8' ' '; do
-    sed "s/^200,10000,0,.8/200,10000,0,$text/" "$five/$third" > "$work/$third"
-    wrong 1 "on_dpo_r1_s3.csv: row 3, field 4: not a number: $text" "$report" "$work"
+n=0
+for file in "$scratch"/made/figures/*.svg; do
+    if xml "$file"; then pass; else fail "not well-formed: $file"; fi
+    n=$((n + 1))
+    grep -q "(figures/${file##*/})" "$work/RESULTS.md" || fail "not shown: $file"
 done
-sed '3s/,0$//' "$five/$third" > "$work/$third"
-wrong 1 'on_dpo_r1_s3.csv: row 2 has too few fields' "$report" "$work"
-copy "$lm"
-echo 'lm/on_dpo_mode_steps160_noisy2 1 .2,.5' | logs "$work"
-wrong 1 'noisy2_s1.csv: has too few rows to find a peak' "$report" "$work"
+same "figures" "$n" 17
+same "figures in HTML" "$(grep -c '<svg' "$work/report.html")" "$n"
+# the lengths 52, 20 and 3.5 of on-policy dpo, at steps 0, 50, 100; the axis runs from 0 to 54.08
+point=$(awk 'BEGIN {
+    s = 200 / 54.08
+    printf "M66.0 %.1fL218.0 %.1fL370.0 %.1f\"", 234 - 52 * s, 234 - 20 * s, 234 - 3.5 * s
+}')
+contains "a point of the figure" "$(cat "$scratch/made/figures/lengths.svg")" "$point"
+says 0 '>response length, tokens</text>' cat "$scratch/made/figures/lengths.svg"
+
+# The page in Markdown and in HTML has the same tables.
+md_cells() { sed -n 's/^| //p' "$1" | sed 's/ |$//; s/ | /\
+/g; s/\\//g'; }
+html_cells() { sed -n 's/^<tr>//p' "$1" | sed 's/^<t[dh]>//; s/<\/t[dh]><\/tr>$//
+s/<\/t[dh]><t[dh]>/\
+/g; s/<\/*code>/`/g'; }
+md_cells "$work/RESULTS.md" | sed 's/ *$//' > "$scratch/md"
+html_cells "$work/report.html" | sed 's/ *$//' > "$scratch/html"
+same "lines of tables" "$(awk 'END { print (NR > 500) }' "$scratch/md")" 1
+if cmp -s "$scratch/md" "$scratch/html"; then pass; else
+    diff "$scratch/md" "$scratch/html" > "$scratch/said"
+    fail "tables differ" "$scratch/said"
+fi
+
+# --- the sweep ------------------------------------------------------------------------------------
+
+fresh 'sweep_bandit/on_dpo_r1_lr1e-4 .2,.7,.7 seeds=101,102
+sweep_bandit/on_dpo_r1_lr1e-4 .2,.6,.6 seeds=103
+sweep_bandit/on_dpo_r1_lr1e-3 .2,.9,.9 seeds=101,102
+sweep_bandit/on_dpo_r1_lr1e-3 .2,.5,.5 seeds=103
+sweep_bandit/on_dpo_r1_lr3e-3 .2,.95,.95 seeds=101,102
+sweep_bandit/on_dpo_r1_lr1e-2 .2,.99,.99 seeds=11,12,13
+sweep_bandit/off_ipo_r2_len1_lr3e-4 .2,.4,.4 seeds=101
+sweep_lm/file_dpo_skew_lr3e-4 .2,.4,.4 seeds=101'
+said=$("$report" --sweep "$work")
+same "status of the sweep" $? 0
+prints 'on_dpo_r1                  0.600 0.667*     -     -  0.500 0.767  0.950 0.950  '
+prints '
+bandit on dpo r1 1e-4
+bandit off ipo r2_len1 3e-4
+lm file dpo skew 3e-4'
+"$report" --sweep "$work" --rates "$scratch/rates.new" > "$scratch/said"
+contains "the file of rates" "$(cat "$scratch/rates.new")" 'bandit on dpo r1 1e-4'
+case $(cat "$scratch/said") in *'bandit on dpo'*) fail 'rates printed, too' ;; *) pass ;; esac
+log=$work/sweep_bandit/on_dpo_r1_lr1e-4_s103.csv
+sed '3s/^\(50,10000,0\),[^,]*/\1,nan/' "$log" > "$scratch/log"
+cp "$scratch/log" "$log"
+said=$("$report" --sweep "$work")
+prints 'bandit on dpo r1 1e-3'
+prints 'not counted: on_dpo_r1_lr1e-4_s103.csv: gold_reward in row 2 is not a number: nan'
+
+# --- wrong use ------------------------------------------------------------------------------------
+
+says 2 'usage: report' "$report"
+says 2 'usage: report' "$report" --swept "$work"
+says 2 'usage: report' "$report" a b c
+says 2 'usage: report' "$report" --sweep "$work" --rates
+says 1 'there is no such folder' "$report" "$scratch/nowhere"
+says 1 'there is no such folder' "$report" --sweep "$scratch/nowhere"
+rm -rf "$work"/sweep*
+says 1 'has no runs of a sweep' "$report" --sweep "$work"
+: > "$scratch/file"
+says 1 'Not a directory' "$report" "$work" "$scratch/file"
 
 finish report
