@@ -14,7 +14,8 @@ front starves the reverse gradient where the model has no mass.
 #include <stdio.h>
 #include <string.h>
 
-enum { BINS = 20, KL_STEPS = 20000, SETTLED = 20 };
+// A case with fewer bins has no mass in the others, neither at the start nor in the target.
+enum { BINS = 20, CATEGORIES = 4, KL_STEPS = 20000, SETTLED = 20 };
 
 // p = softmax(logit); KL(p || q) in nats; half the sum of |p - q|.
 static void softmax_of(const double *logit, double *p) {
@@ -25,7 +26,7 @@ static void softmax_of(const double *logit, double *p) {
 
 static double kl_divergence(const double *p, const double *q) {
     double kl = 0;
-    for (int i = 0; i < BINS; i++) { kl += p[i] * log(p[i] / q[i]); }
+    for (int i = 0; i < BINS; i++) { kl += p[i] > 0 ? p[i] * log(p[i] / q[i]) : 0; }
     return kl;
 }
 
@@ -45,7 +46,7 @@ static void bump(double *p, double center, double width, double floor_mass) {
 // d = the gradient on the logits of p = softmax(logit), which lies at KL(p || t) = kl from t.
 static void kl_gradient(const double *p, const double *t, double kl, int reverse, double *d) {
     for (int i = 0; i < BINS; i++) {
-        d[i] = reverse ? p[i] * (log(p[i] / t[i]) - kl) : p[i] - t[i];
+        d[i] = !reverse ? p[i] - t[i] : p[i] > 0 ? p[i] * (log(p[i] / t[i]) - kl) : 0;
     }
 }
 
@@ -74,8 +75,58 @@ static int descend(const double *q0, const double *t, int reverse, double lr, co
     return KL_STEPS;
 }
 
+// Descends in both directions, each at its best of many learning rates, and prints the steps. f: a
+// log, or NULL.
+static void at_best_rates(const double *q0, const double *t, const char *name, FILE *f) {
+    printf("%-30s %6.3f", name, total_variation(q0, t));
+    for (int reverse = 0; reverse < 2; reverse++) {
+        int best = KL_STEPS;
+        double best_lr = 1;
+        for (int k = -16; k <= 48; k++) {  // quarters of a doubling, from 1/16 to 4096
+            double lr = exp2(k / 4.0);
+            int steps = descend(q0, t, reverse, lr, NULL, NULL);
+            if (steps < best) {
+                best = steps;
+                best_lr = lr;
+            }
+        }
+        if (best == KL_STEPS) { printf("  %22s", "never"); }
+        if (best < KL_STEPS) { printf("  %12d %9.3g", best, best_lr); }
+        descend(q0, t, reverse, best_lr, name, f);
+    }
+    putchar('\n');
+}
 
-// The study: each direction at its best of many learning rates. f: a log, or NULL.
+// The toy of the paper: four categories, and both directions at the same learning rates.
+static void paper_toy(FILE *f) {
+    const double q0[BINS] = {0.3, 0.3, 0.1, 0.3}, t[BINS] = {0.2, 0.1, 0.6, 0.1};
+    const double rates[] = {0.1, 0.3, 1, 3};
+    at_best_rates(q0, t, "the paper's four categories", f);
+    for (int k = 0; k < 4; k++) {
+        printf("%-30s %6s", "  at equal rates", "");
+        for (int reverse = 0; reverse < 2; reverse++) {
+            int steps = descend(q0, t, reverse, rates[k], "the paper's at equal rates", f);
+            printf("  %12d %9.3g", steps, rates[k]);
+        }
+        putchar('\n');
+    }
+    printf("\nthe paper's four categories on their way, at the learning rate 1\n");
+    printf("%6s  %-27s %s\n", "step", "forward KL", "reverse KL");
+    double logit[2][BINS], p[BINS], d[BINS];
+    for (int i = 0; i < BINS; i++) { logit[0][i] = logit[1][i] = log(q0[i]); }
+    for (int step = 0; step <= 8; step++) {
+        printf("%6d", step);
+        for (int reverse = 0; reverse < 2; reverse++) {
+            softmax_of(logit[reverse], p);
+            kl_gradient(p, t, kl_divergence(p, t), reverse, d);
+            for (int i = 0; i < CATEGORIES; i++) { printf("%7.3f", p[i]); }
+            for (int i = 0; i < CATEGORIES; i++) { logit[reverse][i] -= d[i]; }
+        }
+        putchar('\n');
+    }
+}
+
+// The study. f: a log, or NULL.
 static void study(FILE *f) {
     double q0[BINS], t[BINS];
     if (f) { fputs("case,direction,lr,step,tv,forward_kl,reverse_kl", f); }
@@ -93,24 +144,9 @@ static void study(FILE *f) {
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         bump(q0, cases[c].at, 2, cases[c].floor_mass);
         bump(t, cases[c].to, 2, cases[c].floor_mass);
-        printf("%-30s %6.3f", cases[c].name, total_variation(q0, t));
-        for (int reverse = 0; reverse < 2; reverse++) {
-            int best = KL_STEPS;
-            double best_lr = 1;
-            for (int k = -16; k <= 48; k++) {  // quarters of a doubling, from 1/16 to 4096
-                double lr = exp2(k / 4.0);
-                int steps = descend(q0, t, reverse, lr, NULL, NULL);
-                if (steps < best) {
-                    best = steps;
-                    best_lr = lr;
-                }
-            }
-            if (best == KL_STEPS) { printf("  %22s", "never"); }
-            if (best < KL_STEPS) { printf("  %12d %9.3g", best, best_lr); }
-            descend(q0, t, reverse, best_lr, cases[c].name, f);
-        }
-        putchar('\n');
+        at_best_rates(q0, t, cases[c].name, f);
     }
+    paper_toy(f);
 }
 
 #ifndef TESTING
