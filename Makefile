@@ -5,7 +5,7 @@
 # make asan       the tests, with float, under the address and undefined-behaviour sanitizers
 # make coverage   which lines of pref.c the tests never reach
 # make bench      speed of training and sampling
-# make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=512
+# make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=1536
 # make pairs JSONL="file.jsonl"   pairs.tsv, or OUT="file.tsv", from preference pairs in JSON Lines
 # make clean
 # PORTABLE=1 leaves out -march=native, OMP=0 leaves out OpenMP.
@@ -96,7 +96,7 @@ bench: measure
 	./measure bench
 	./measure bench -L 3 -H 3 -C 48 -V 100 -B 100 -T 10
 
-V = 512
+V = 1536
 data: dev/stories.c dev/tok.c pref.c
 	$(CC) -O2 $(WARN) dev/tok.c -o dev/tok -lm
 ifdef TEXT

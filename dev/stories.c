@@ -725,7 +725,7 @@ static void expand_variable(Draft *d, const char *name) {
         key[0] = (char)tolower((unsigned char)*key);
         v = find_variable(d, key);
     }
-    if (!strcmp(key, "he") && begins_sentence(d) && chance(60)) v = find_variable(d, "A");
+    if (!strcmp(key, "he") && begins_sentence(d) && chance(80)) v = find_variable(d, "A");
     if (!v) {       // first use: write its value behind the text, and cut it off from there
         int start = d->n;
         expand_one_of(d, find_rule(key));
@@ -835,11 +835,11 @@ static const char *line_with(char mark) {       // one of the plot's lines with 
     return found;
 }
 
-static const struct { const char *he, *him, *his, *himself, *kid, *names[12]; } sexes[2] = {
+static const struct { const char *he, *him, *his, *himself, *kid, *names[6]; } sexes[2] = {
     {"she", "her", "her", "herself", "girl",
-        {"Lily", "Mia", "Anna", "Sue", "Mary", "Zoe", "Lucy", "Rose", "Nina", "Kim"}},
+        {"Lily", "Mia", "Anna", "Sue", "Mary", "Zoe"}},
     {"he", "him", "his", "himself", "boy",
-        {"Tom", "Ben", "Max", "Sam", "Tim", "Leo", "Jack", "Finn", "Bob", "Dan"}},
+        {"Tom", "Ben", "Max", "Sam", "Tim", "Leo"}},
 };
 static const char *creatures[] = {"bear", "rabbit", "fox", "duck", "pig"};
 
@@ -848,13 +848,13 @@ static void cast(Draft *d, const char *animal) {
     char pet[32];
     int sex = below(2), other = !sex;
     d->n = d->n_vars = 0;
-    set(d, "A", sexes[sex].names[below(10)]);
+    set(d, "A", sexes[sex].names[below(6)]);
     set(d, "he", sexes[sex].he);
     set(d, "him", sexes[sex].him);
     set(d, "his", sexes[sex].his);
     set(d, "himself", sexes[sex].himself);
     set(d, "kid", chance(75) ? sexes[sex].kid : creatures[below(5)]);
-    set(d, "B", sexes[other].names[below(10)]);
+    set(d, "B", sexes[other].names[below(6)]);
     set(d, "bhe", sexes[other].he);
     set(d, "bhim", sexes[other].him);
     set(d, "bhis", sexes[other].his);

@@ -1,7 +1,7 @@
 /*
 tok.c: makes the file that pref.c trains on out of plain text (`make data`).
 
-    tok [-V 512] [-T 128] TEXT OUT.bin
+    tok [-V 1536] [-T 128] TEXT OUT.bin
 
 It learns a vocabulary of V tokens by byte-pair encoding (Gage 1994; Sennrich et al. 2016), encodes
 TEXT with it, and writes llm.c's three blocks: the tokenizer, the training tokens, the validation
@@ -564,7 +564,7 @@ static int number(int option, const char *text, int low, int high) {
 
 // main reads the command line and takes one step after the other.
 int main(int argc, char **argv) {
-    int V = 512, T = 128, c;
+    int V = 1536, T = 128, c;
     opterr = 0;  // the message is ours
     while ((c = getopt(argc, argv, "V:T:")) != -1) {
         if (c == 'V') {
@@ -575,7 +575,7 @@ int main(int argc, char **argv) {
             optind = argc + 1;  // an unknown option, or one without its value
         }
     }
-    if (argc - optind != 2) { stop(2, "usage: tok [-V 512] [-T 128] TEXT OUT.bin"); }
+    if (argc - optind != 2) { stop(2, "usage: tok [-V 1536] [-T 128] TEXT OUT.bin"); }
     const char *path = argv[optind], *to = argv[optind + 1];
     if (same_file(path, to)) { stop(2, "%s and %s are the same file", path, to); }
     start_process();

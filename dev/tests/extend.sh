@@ -26,8 +26,7 @@ static double reward_even(const World *w, const int *y, int n) {
 
 END
 method='    {.name = "slic", .help = "hinge loss", .on_policy = "either", .reuse = "yes", .negative = "yes",
-     .loss = loss_slic, .needs_pairs = 1, .needs_ref = 1, .reads = "--neg",
-     .lr = {1e-3, 1e-4, 1e-4, 1e-4, 1e-4}},'
+     .loss = loss_slic, .needs_pairs = 1, .needs_ref = 1, .reads = "--neg"},'
 task='    {.name = "even", .help = "bandit: the share of even tokens", .reward = reward_even, .is_bandit = 1},'
 # add TABLE FILE ROW: puts a file before a table of pref.c, and a row at the table's beginning.
 add() {

@@ -116,7 +116,7 @@ for text in crlf cr bom both; do
     holds "tok reads $text.txt" ./tok -V 300 $text.txt $text.bin
     holds "$text.txt gives the tokens of lf.txt" cmp $text.bin lf.bin
 done
-holds 'the text of the shipped file' ./tok -V 512 stories.txt shipped.bin
+holds 'the text of the shipped file' ./tok -V 1536 stories.txt shipped.bin
 holds 'the shipped file again, byte for byte' cmp shipped.bin "$top/tinystories_tok.bin"
 
 # --- bytes that are no text -----------------------------------------------------------------------
@@ -259,7 +259,7 @@ says 1 "-V $most is the most" ./tok -V $((most + 1)) a out.bin
 says 2 '-V 256: expected a number from 257 to 65536' ./tok -V 256 a out.bin
 says 2 '-T 1e3: expected a number' ./tok -T 1e3 a out.bin
 for wrong in '' a 'a b c' '-x a b' 'a b -V'; do
-    says 2 'usage: tok [-V 512] [-T 128] TEXT OUT.bin' ./tok $wrong
+    says 2 'usage: tok [-V 1536] [-T 128] TEXT OUT.bin' ./tok $wrong
 done
 if [ -c /dev/full ]; then
     says 1 '/dev/full: cannot write it' ./tok -V 257 a /dev/full
