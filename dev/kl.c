@@ -61,7 +61,7 @@ static int descend(const double *q0, const double *t, int reverse, double lr, co
         softmax_of(logit, p);
         double kl = kl_divergence(p, t), left = total_variation(p, t);
         if (!(left <= 0.1 * start)) { arrived = step + 1; }
-        if (f && (step < 100 || step % 100 == 0)) {
+        if (f && (step < 1000 || step % 100 == 0)) {
             fprintf(f, "%s,%s,%g,%d,%.6g,%.6g,%.6g", name, reverse ? "reverse" : "forward", lr,
                     step, left, kl_divergence(t, p), kl);
             for (int i = 0; i < BINS; i++) { fprintf(f, ",%.6g", p[i]); }
