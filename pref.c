@@ -2375,7 +2375,7 @@ typedef struct Run {
     double gold;               // the last true reward
 } Run;
 
-enum { EVAL_BANDIT = 512, EVAL_STORIES = 256, PROBE_PAIRS = 128, CUT_PENALTY = 3 };
+enum { EVAL_BANDIT = 512, EVAL_STORIES = 128, PROBE_PAIRS = 128, CUT_PENALTY = 3 };
 
 // Sets every reward to what the reward model says, its head's output at the last token. A truncated
 // response, which pairs never contain, gets 3 standard deviations less than the reference's mean
