@@ -3116,7 +3116,7 @@ static void test_interruption(void) {
                  "2>%s/err >%s/stdout",
                  run.self,
                  sft ? "sft --batch 2 -L 1 -H 1 -C 8 -T 16"
-                     : "tune --method bon --task r1 --len 2 --eval-every 2 -m $REF",
+                     : "tune --method bon --task r1 --len 2 --reuse 10 --eval-every 2 -m $REF",
                  csv, out, d, d);
         setenv("REF", ref, 1);
         fflush(stdout);
