@@ -945,8 +945,9 @@ static int better_of(Verdict *v, const char *folder, const char *const *names,
     double a = mean(auc(&sweep, trials[0])), b = mean(auc(&sweep, trials[1]));
     int own = isnan(a) || isnan(b);
     if (own) {
-        a = mean(auc(v, names[0]));
-        b = mean(auc(v, names[1]));
+        Seeds first = auc(v, names[0]), second = auc(v, names[1]);
+        a = mean(plus(first, 0, second));  // over the seeds that both have
+        b = mean(plus(second, 0, first));
     }
     NOTE(v, "The better of %s and %s is %s (AUC %.3f and %.3f %s). ", called[0], called[1],
          called[b > a], a, b, own ? "on the claim's own seeds, since the sweep's are not there"
@@ -965,14 +966,15 @@ static const char *contrastive(Verdict *v, const char *kind, const char *side, c
     return called[better_of(v, text("sweep_%s", kind), names, trials, called)];
 }
 
-// The AUC of the imitator with the highest mean on a task.
+// The AUC of the imitator with the highest mean on a task, over the seeds that all of them have.
 static Seeds best_imitator(Verdict *v, const char *side, const char *task, const char *const *who,
                            int n) {
-    Seeds best = auc(v, text("%s_%s_%s", side, who[0], task));
+    Seeds all = auc(v, text("%s_%s_%s", side, who[0], task)), best = all;
     int which = 0;
-    for (int k = 1; k < n; k++) {
-        Seeds s = auc(v, text("%s_%s_%s", side, who[k], task));
-        if (mean(s) > mean(best)) {
+    for (int k = 1; k < n; k++) { all = plus(all, 0, auc(v, text("%s_%s_%s", side, who[k], task))); }
+    for (int k = 0; k < n; k++) {
+        Seeds s = plus(auc(v, text("%s_%s_%s", side, who[k], task)), 0, all);
+        if (k == 0 || mean(s) > mean(best)) {
             best = s;
             which = k;
         }

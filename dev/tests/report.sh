@@ -354,6 +354,9 @@ with "$c5" C5 \
     'does not hold for (a) the lead on r1 0.400; not for (b) its excess over r2 0.040.' << 'END'
 bandit/off_ipo_r2 .4,.96,.96
 END
+# an imitator that lacks seeds is not passed over: the verdict waits for it
+with "$(printf '%s\n' "$c5" | sed 's/{bon,rwr,pref-ft}_r2/{bon,rwr}_r2/')
+bandit/off_pref-ft_r2 .4,.5,.5 seeds=11,12,13" C5 '5 seeds decide.' < /dev/null
 # in the set of own best rates the sweep is asked at those rates
 printf '# a comment\nbandit off dpo r1 3e-3\nbandit off ipo r1 1e-2 # another\n' > "$RATES"
 fresh "$(printf '%s\n' "$c5" | sed 's/^bandit/&_best/')"
