@@ -2426,14 +2426,14 @@ static void label(Run *run, Batch *b, double kl) {
 }
 
 // Prints the most that imitation of fixed data can earn: the mean true reward of the responses,
-// weighted by dlogp, which does not depend on the policy. Responses that are pushed down count 0.
+// weighted by dlogp, which does not depend on the policy.
 static void print_imitation_bound(Run *run) {
     Batch *b = &run->data;
     double weights = 0, total = 0;
     make_pairs(b);
     loss_and_dlogp(b, run->method->loss, run->o);
     for (int r = 0; r < b->n_rows; r++) {
-        double weight = fmax(-(double)b->dlogp[b->start[r]], 0);
+        double weight = -(double)b->dlogp[b->start[r]];
         weights += weight;
         total += weight * gold_reward(&run->world, b, r);
     }
@@ -2477,8 +2477,8 @@ static void collect(Trainer *t) {
     run->round++;
     deck_restart(&t->deck, n_prompts);
     t->left = run->source ? (long long)n_prompts * o->reuse / o->batch : o->steps;
-    if (n_prompts < run->total) { return; }
-    if (run->method->imitates) { print_imitation_bound(run); }
+    if (n_prompts < run->total) { return; }  // what follows is about fixed data
+    if (run->method->imitates && !(o->push_worst > 0)) { print_imitation_bound(run); }
     make_train_probe(run);
 }
 
@@ -2551,11 +2551,14 @@ static void measure_pairs(Run *run, Batch *b, double mean[N_PAIR_MEASURES]) {
 // Writes a number, or an empty field for NAN, which stands for a quantity that a method lacks.
 static void log_number(FILE *f, double x) { fprintf(f, isnan(x) ? "," : ",%.6g", x); }
 
+// Returns how many responses have been used: none before the first step, though some are collected.
+static int queries_used(const Run *run, int step) { return step ? run->queries : 0; }
+
 static void log_row(const Trainer *t, int step, const double *mean, const double *trained) {
     double n = t->sum.n > 0 ? t->sum.n : NAN;
     double clip_frac = t->run->method->needs_old ? t->sum.clip_frac : NAN;
     const double sums[] = {t->sum.push_up, t->sum.push_down, t->sum.grad_norm, clip_frac};
-    fprintf(t->log.f, "%d,%d", step, step ? t->run->queries : 0);
+    fprintf(t->log.f, "%d,%d", step, queries_used(t->run, step));
     log_number(t->log.f, t->sum.loss / n);
     for (int i = 0; i < N_MEASURES + N_PAIR_MEASURES; i++) { log_number(t->log.f, mean[i]); }
     for (int i = 0; i < 4; i++) { log_number(t->log.f, sums[i] / n); }
@@ -2576,7 +2579,7 @@ static void evaluate(Trainer *t, int step) {
     measure_pairs(run, &run->probe, mean + N_MEASURES);
     measure_pairs(run, &run->train_probe, trained);
     progress("%s", "");
-    printf("step %5d  queries %6d  reward %.4f  ", step, step ? run->queries : 0, mean[GOLD]);
+    printf("step %5d  queries %6d  reward %.4f  ", step, queries_used(run, step), mean[GOLD]);
     if (run->rm.params) { printf("proxy %6.3f  length %5.1f  ", mean[PROXY], mean[LENGTH]); }
     printf("KL %7.3f  entropy %6.2f  distinct %.3f\n", mean[KL], mean[ENTROPY], mean[DISTINCT]);
     fflush(stdout);

@@ -2329,6 +2329,16 @@ static void test_log_columns(void) {
                  "%s: ref_logp, for methods that need it", METHODS[m].name);
         }
     }
+    for (int k = 0; k < 2; k++) {  // what imitation can earn bounds bon, unless it pushes down, too
+        Options o = tune_options("bon", "r1", ref);
+        o.len = L;
+        o.steps = 1;
+        o.push_worst = k ? 0.5 : 0;
+        Run t;
+        run_init(&t, &o);
+        tune(&t);
+        check((t.bound > 0) == !k, "bon with --push-worst %g: the bound is %g", o.push_worst, t.bound);
+    }
 }
 
 // The means since the last row: two rows of two steps each have the mean loss of all four.
