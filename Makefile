@@ -18,8 +18,10 @@ COMMA := ,
 # A flag, if this compiler has it (and the header it needs), else nothing.
 try = $(shell printf '%s\n%s\nint main(void) { return 0; }\n' '$(2)' '$(3)' | \
 	$(CC) $(1) -x c - -o /dev/null >/dev/null 2>&1 && echo '$(1)')
-# ISO C mode would otherwise keep gcc from fusing multiplications and additions
-FLAGS := $(WARN) $(call try,-ffp-contract=fast) $(call try,-fno-math-errno)
+# ISO C mode would otherwise keep gcc from fusing multiplications and additions, and traps from
+# vectorizing a loop that compares. None of these flags changes what NaN or a rounding means.
+FLAGS := $(WARN) $(call try,-ffp-contract=fast) $(call try,-fno-math-errno) \
+	$(call try,-fno-trapping-math)
 # A 32-bit x86 compiler computes floats with too many digits unless it is told otherwise.
 FLAGS += $(call try,-msse2 -mfpmath=sse,_Static_assert(sizeof(void *) == 4$(COMMA) "");)
 ifndef PORTABLE

@@ -416,7 +416,6 @@ static inline real fast_exp(real x) {
 // A matrix as it lies in memory: element (i, j) is x[i * rs + j * cs]. The three products that a
 // linear layer needs differ only in these strides.
 typedef struct { real *x; size_t rs, cs; } Matrix;
-
 static const Matrix NONE = {NULL, 0, 0};
 
 // A matrix that is stored row by row; its transpose; the part of m that begins at element (i, j).
@@ -429,8 +428,8 @@ static Matrix submatrix(Matrix m, int i, int j) {
 // A tile of TILE_M x TILE_N sums fits the vector registers of the machine, with room for what is
 // multiplied. BLOCK_K x BLOCK_N numbers of b, or BLOCK_M rows of a, fit the nearest caches. The
 // former must also fit a thread's stack, which is as small as 128 KB on some systems.
-enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 4, TILE_N = 2 * LANES };
-enum { BLOCK_K = 256, BLOCK_N = 32, BLOCK_M = 64 };
+enum { TILE_M = VECTOR_BYTES == 64 ? 8 : 6, TILE_N = 2 * LANES };
+enum { BLOCK_K = 256, BLOCK_N = 32, BLOCK_M = 72 };
 
 // Copies b (K, N) to panels (K, TILE_N), which tiles read in order: at most packed_size(K, N)
 // numbers. Columns beyond N are zeros. A last panel of few columns is only LANES wide.
@@ -1560,8 +1559,7 @@ static void draw_rows(const GPT *g, Acts *s, int i, const Batch *prompts, int n_
 
 // Extends each row of `prompts` (start token included) to n_each sampled rows, which end with
 // how->eot or after how->T tokens. Fills `out`, which must have room for so many in each, with the
-// rows, those of a prompt one after the other, and with the logp of the sampled tokens. (Training
-// computes logp anew: see loss_ppo.)
+// rows, those of a prompt one after the other, and with the logp of the sampled tokens.
 static void rollout(const GPT *g, Acts *s, const Batch *prompts, int n_each, const Sampling *how,
                     Batch *out) {
     int n_rows = prompts->n_rows * n_each;
@@ -1714,12 +1712,16 @@ static void batch_add_bandit(Batch *b, const double p[BANDIT_TOKENS], int len, R
     batch_add(b, row, len + 1, 1);
 }
 
-// Returns the true reward of row r's response. A story's response earns nothing if it was cut (no
-// end-of-text ends it), or has more than w->longest tokens.
+// Returns whether row r is a story that was cut: no end-of-text ends it.
+static int is_unfinished(const World *w, const Batch *b, int r) {
+    return !w->task->is_bandit && b->token[b->row[r + 1] - 1] != w->t.eot;
+}
+
+// Returns the true reward of row r's response. A story's response earns nothing if it was cut, or
+// has more than w->longest tokens.
 static double gold_reward(const World *w, const Batch *b, int r) {
-    const int *y = b->token + b->start[r], n = response_length(b, r);
-    int fits = w->task->is_bandit || (y[n - 1] == w->t.eot && n <= w->longest);
-    return fits ? w->task->reward(w, y, n) : 0;
+    int n = response_length(b, r), fits = w->task->is_bandit || n <= w->longest;
+    return fits && !is_unfinished(w, b, r) ? w->task->reward(w, b->token + b->start[r], n) : 0;
 }
 static void gold_rewards(const World *w, Batch *b) {
     for (int r = 0; r < b->n_rows; r++) { b->reward[r] = gold_reward(w, b, r); }
@@ -2371,8 +2373,7 @@ typedef struct Run {
     double at_once, total;     // prompts in a collection; prompts in all collections
     int round, queries;        // collections and responses so far
     double bound;              // what imitating fixed data perfectly would earn, or 0
-    double start_gold, start_entropy;  // of the reference, at step 0
-    double gold;               // the last true reward
+    double start_gold, start_entropy, gold;  // of the reference, at step 0; the last true reward
 } Run;
 
 enum { EVAL_BANDIT = 512, EVAL_STORIES = 128, PROBE_PAIRS = 128, CUT_PENALTY = 3 };
@@ -2383,8 +2384,8 @@ enum { EVAL_BANDIT = 512, EVAL_STORIES = 128, PROBE_PAIRS = 128, CUT_PENALTY = 3
 static void proxy_rewards(Run *run, Batch *b) {
     gpt_forward(&run->rm, &run->rm_acts, b, NULL, b->value);
     for (int r = 0; r < b->n_rows; r++) {
-        int last = b->row[r + 1] - 1, cut = b->token[last] != run->world.t.eot;
-        b->reward[r] = cut ? -CUT_PENALTY : (double)b->value[last];
+        double score = (double)b->value[b->row[r + 1] - 1];
+        b->reward[r] = is_unfinished(&run->world, b, r) ? -CUT_PENALTY : score;
     }
 }
 
@@ -2430,7 +2431,6 @@ static void label(Run *run, Batch *b, double kl) {
 static void print_imitation_bound(Run *run) {
     Batch *b = &run->data;
     double weights = 0, total = 0;
-    make_pairs(b);
     loss_and_dlogp(b, run->method->loss, run->o);
     for (int r = 0; r < b->n_rows; r++) {
         double weight = -(double)b->dlogp[b->start[r]];
@@ -2449,7 +2449,6 @@ static void make_train_probe(Run *run) {
     Batch *b = &run->train_probe;
     const Batch *data = &run->data;
     batch_clear(b);
-    make_pairs(&run->data);
     int n = min_int(data->n_pairs, PROBE_PAIRS);
     for (int p = 0; p < n; p++) {
         Pair y = data->pair[(size_t)p * data->n_pairs / n];
@@ -2478,6 +2477,7 @@ static void collect(Trainer *t) {
     deck_restart(&t->deck, n_prompts);
     t->left = run->source ? (long long)n_prompts * o->reuse / o->batch : o->steps;
     if (n_prompts < run->total) { return; }  // what follows is about fixed data
+    make_pairs(&run->data);
     if (run->method->imitates && !(o->push_worst > 0)) { print_imitation_bound(run); }
     make_train_probe(run);
 }
@@ -2501,7 +2501,7 @@ enum { LOGP_CHOSEN, LOGP_REJECTED, MARGIN, ACCURACY, N_PAIR_MEASURES };
 static const char LOG_HEADER[] = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,"
     "response_len,logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
     "grad_norm,clip_frac,seconds,train_logp_chosen,train_logp_rejected,train_reward_margin,"
-    "train_reward_accuracy\n";
+    "train_reward_accuracy,unfinished\n";
 
 // Measures row r, whose logp, ref_logp and (with a reward model) reward are set.
 static double measure(const Run *run, const Batch *b, int r, int what) {
@@ -2551,19 +2551,18 @@ static void measure_pairs(Run *run, Batch *b, double mean[N_PAIR_MEASURES]) {
 // Writes a number, or an empty field for NAN, which stands for a quantity that a method lacks.
 static void log_number(FILE *f, double x) { fprintf(f, isnan(x) ? "," : ",%.6g", x); }
 
-// Returns how many responses have been used: none before the first step, though some are collected.
-static int queries_used(const Run *run, int step) { return step ? run->queries : 0; }
-
-static void log_row(const Trainer *t, int step, const double *mean, const double *trained) {
+// The last columns are about the pairs trained on, and the share of stories that were cut.
+static void log_row(const Trainer *t, int step, int queries, const double *mean,
+                    const double *last) {
     double n = t->sum.n > 0 ? t->sum.n : NAN;
     double clip_frac = t->run->method->needs_old ? t->sum.clip_frac : NAN;
     const double sums[] = {t->sum.push_up, t->sum.push_down, t->sum.grad_norm, clip_frac};
-    fprintf(t->log.f, "%d,%d", step, queries_used(t->run, step));
+    fprintf(t->log.f, "%d,%d", step, queries);
     log_number(t->log.f, t->sum.loss / n);
     for (int i = 0; i < N_MEASURES + N_PAIR_MEASURES; i++) { log_number(t->log.f, mean[i]); }
     for (int i = 0; i < 4; i++) { log_number(t->log.f, sums[i] / n); }
     fprintf(t->log.f, ",%.3f", t->spent);
-    for (int i = 0; i < N_PAIR_MEASURES; i++) { log_number(t->log.f, trained[i]); }
+    for (int i = 0; i <= N_PAIR_MEASURES; i++) { log_number(t->log.f, last[i]); }
     fputc('\n', t->log.f);
 }
 
@@ -2571,15 +2570,18 @@ static void log_row(const Trainer *t, int step, const double *mean, const double
 static void evaluate(Trainer *t, int step) {
     Run *run = t->run;
     Batch *b = &run->eval;
-    double mean[N_MEASURES + N_PAIR_MEASURES] = {0}, trained[N_PAIR_MEASURES];
+    int queries = step ? run->queries : 0;  // the first are collected before step 0, but not used
+    double mean[N_MEASURES + N_PAIR_MEASURES] = {0}, last[N_PAIR_MEASURES + 1], unfinished = 0;
     sample_evaluation(run, repeated(EVALUATION_STREAM, step));
     for (int r = 0; r < b->n_rows; r++) {
         for (int k = 0; k < N_MEASURES; k++) { mean[k] += measure(run, b, r, k) / b->n_rows; }
+        unfinished += is_unfinished(&run->world, b, r);
     }
     measure_pairs(run, &run->probe, mean + N_MEASURES);
-    measure_pairs(run, &run->train_probe, trained);
+    measure_pairs(run, &run->train_probe, last);
+    last[N_PAIR_MEASURES] = run->world.task->is_bandit ? NAN : unfinished / b->n_rows;
     progress("%s", "");
-    printf("step %5d  queries %6d  reward %.4f  ", step, queries_used(run, step), mean[GOLD]);
+    printf("step %5d  queries %6d  reward %.4f  ", step, queries, mean[GOLD]);
     if (run->rm.params) { printf("proxy %6.3f  length %5.1f  ", mean[PROXY], mean[LENGTH]); }
     printf("KL %7.3f  entropy %6.2f  distinct %.3f\n", mean[KL], mean[ENTROPY], mean[DISTINCT]);
     fflush(stdout);
@@ -2591,7 +2593,7 @@ static void evaluate(Trainer *t, int step) {
              "reward is lower; --lr %g is probably too high", mean[ENTROPY], run->start_entropy,
              run->o->lr);
     }
-    if (t->log.f) { log_row(t, step, mean, trained); }
+    if (t->log.f) { log_row(t, step, queries, mean, last); }
     run->gold = mean[GOLD];
     memset(&t->sum, 0, sizeof t->sum);
 }
@@ -3043,7 +3045,6 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     stop_if(o->steps && o->queries, 2, "--steps and --queries exclude each other");
     o->batch = o->batch ? o->batch : bandit ? 10 : o->pairs ? 32 : 8;
     o->n = o->n ? o->n : bandit ? 10 : o->pairs ? 2 : 8;
-    o->reuse = o->reuse ? o->reuse : 1;
     o->beta = o->beta > 0 ? o->beta : m->beta;
     o->collect = o->collect ? o->collect : o->batch;
     if (o->queries) {
@@ -3060,8 +3061,7 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     stop_if(o->kl > 0 && fixed, 2, "--kl: at first the policy is the reference, so the penalty of "
             "a single collection is 0");
     stop_if(o->kl > 0 && m->ignores_rewards, 2, "--kl: for methods that read rewards, not sft");
-    // One rate for all methods: Adam makes it the size of a step, so that two runs differ in the
-    // direction of their steps alone.
+    // one rate for all methods: to Adam it is a step's size, so runs differ in the directions alone
     o->lr = o->lr > 0 ? o->lr : bandit ? 1e-3 : 1e-4;
     if (!strcmp(m->on_policy, unfit)) { note("%s is meant for %s", m->name, meant); }
     int compares = baseline == LEAVE_ONE_OUT || baseline == GROUP_BASELINE;
@@ -3147,7 +3147,7 @@ static const Command COMMANDS[] = {
      {.data = STORIES, .steps = 300, .batch = 32, .lr = 0.003, .seed = 1}},
     {"tune", command_tune, "preference fine-tuning: any method, any task", "--method --task",
      {.data = STORIES, .tau = 0.05, .clip = 0.2, .baseline = "group", .gae = 0.95, .neg = 1,
-      .len = BANDIT_LEN, .seed = 1}},
+      .len = BANDIT_LEN, .reuse = 1, .seed = 1}},
 #endif
     {"help", command_help, "this; " PROGRAM " help COMMAND shows its options", "", {0}},
 };
@@ -3172,7 +3172,7 @@ static void command_help(Options *o) {
     if (!strcmp(c->name, "sft")) { printf("defaults: --steps 6000 --batch 16 --lr 0.004\n"); }
     if (strcmp(c->name, "tune")) { return; }
     printf("defaults: --steps 200 --batch 10 -n 10 --lr 1e-3; for stories --steps 100 --batch 8\n"
-           "-n 8 --lr 1e-4; with --pairs --batch 32; --reuse 1; --eval-every a twentieth\n");
+           "-n 8 --lr 1e-4; with --pairs --batch 32; --eval-every a twentieth\n");
     printf("\ntasks\n");
     for (int i = 0; i < N_TASKS; i++) { printf("  %-10s %s\n", TASKS[i].name, TASKS[i].help); }
     printf("\n%-68s%-10s%-7s%s\n", "methods", "on-policy", "reuse", "negative gradient");

@@ -190,8 +190,8 @@ plan() {
         function weight(   passes) {
             if (/pref sft -o/) { return 115 }
             if (/pref sft/) { return /--len 1/ ? 1 : 4.4 }
-            if (/pref pairs/) { return /-n 80/ ? 0.3 : 5 }
-            if (/pref rm/) { return /noisy/ ? 10 : 24 }
+            if (/pref pairs/) { return /-n 80/ ? 0.3 : 10 }
+            if (/pref rm/) { return /noisy/ ? 10 : 48 }
             if (/measure eval/) { return 4.3 }
             if (!/ tune /) { return 0.3 }
             passes = /--queries/ ? value("--reuse") : 0

@@ -659,6 +659,7 @@ static double imitation_bound(Run *tuning) {
     char *text;
     fflush(stdout);
     size_t before = slurp(in_scratch("output"), &text);
+    make_pairs(&tuning->data);
     print_imitation_bound(tuning);
     fflush(stdout);
     slurp(in_scratch("output"), &text);
@@ -1801,7 +1802,7 @@ static void test_builds(void) {
           "clip_"
           "frac,"
           "seconds,train_logp_chosen,train_logp_rejected,train_reward_margin,"
-          "train_reward_accuracy\n0,0,,";
+          "train_reward_accuracy,unfinished\n0,0,,";
     check(!strncmp(text, header, strlen(header)), "the log's columns");
 }
 
@@ -2103,6 +2104,7 @@ static Options tune_options(const char *method_name, const char *task, const cha
                      .clip = 0.2,
                      .neg = 1,
                      .gae = 0.95,
+                     .reuse = 1,
                      .log = in_scratch("log.csv"),
                      .data = in_scratch("tiny.bin")};
 }
@@ -2180,7 +2182,7 @@ static void check_evaluation(Run *t, const char *what) {
                  k % 2 ? "the reference's" : "the policy's");
         }
     }
-    double kl = 0, entropy = 0, gold = 0, length = 0;
+    double kl = 0, entropy = 0, gold = 0, length = 0, cut = 0;
     for (int r = 0; r < N; r++) {
         const int *y = b->token + b->start[r];
         int n = b->row[r + 1] - b->start[r], fresh = 1;
@@ -2192,6 +2194,7 @@ static void check_evaluation(Run *t, const char *what) {
         kl += (p - q) / N;
         entropy -= p / N;
         length += (double)n / N;
+        cut += (double)(y[n - 1] != EOT) / N;
         gold += (bandit ? bandit_reward(y, n, !strcmp(t->world.task->name, "r1") ? 70 : 20)
                  : y[n - 1] != EOT || n > TINY_LONGEST ? 0
                                                        : 1 - (n - 1) / 14.0)
@@ -2209,6 +2212,11 @@ static void check_evaluation(Run *t, const char *what) {
     near(field(csv, -1, "entropy"), entropy, 1e-5, "%s: entropy", what);
     near(field(csv, -1, "distinct"), (double)different / N, 1e-5, "%s: distinct", what);
     near(field(csv, -1, "response_len"), length, 1e-5, "%s: response_len", what);
+    if (bandit) { check(isnan(field(csv, -1, "unfinished")), "%s: unfinished is empty", what); }
+    if (!bandit) {
+        near(field(csv, -1, "unfinished"), cut, 1e-5, "%s: unfinished", what);
+        check(cut > 0 && cut < 1, "%s: some stories are cut, %g of all", what, cut);
+    }
     b = &t->probe;
     check(b->n_pairs == PROBE_PAIRS, "%s: %d probe pairs", what, b->n_pairs);
     for (int k = 0; k < b->n_pairs; k++) {

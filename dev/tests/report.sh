@@ -19,7 +19,7 @@ logs() {
         head = "step,queries,loss,gold_reward,proxy_reward,kl,entropy,distinct,response_len,"
         head = head "logp_chosen,logp_rejected,reward_margin,reward_accuracy,push_up,push_down,"
         head = head "grad_norm,clip_frac,seconds,train_logp_chosen,train_logp_rejected,"
-        head = head "train_reward_margin,train_reward_accuracy"
+        head = head "train_reward_margin,train_reward_accuracy,unfinished"
         n_columns = split(head, column, ",")
     }
     function write(name,    s, r, c, file, at, x, n, value) {
@@ -218,9 +218,9 @@ broken 'it has no column gold_reward'
 change 1s/,queries,/,questions,/
 broken 'it has no column queries'
 change '3s/,0$//'
-broken 'row 2 has 21 fields, not 22'
+broken 'row 2 has 22 fields, not 23'
 change '3s/$/,1/'
-broken 'row 2 has 23 fields, not 22'
+broken 'row 2 has 24 fields, not 23'
 change 2,4d
 broken 'it has no rows'
 change '3,4d'
@@ -680,7 +680,8 @@ sweep_bandit/on_dpo_r1_lr1e-3 .2,.5,.5 seeds=103
 sweep_bandit/on_dpo_r1_lr3e-3 .2,.95,.95 seeds=101,102
 sweep_bandit/on_dpo_r1_lr1e-2 .2,.99,.99 seeds=11,12,13
 sweep_bandit/off_ipo_r2_len1_lr3e-4 .2,.4,.4 seeds=101
-sweep_lm/file_dpo_skew_lr3e-4 .2,.4,.4 seeds=101'
+sweep_lm/file_dpo_skew_lr3e-4 .2,.4,.4 seeds=101 unfinished=0.9,0.06,0.05
+sweep_lm/file_dpo_skew_lr1e-3 .2,.8,.8 seeds=101 unfinished=0,0,0.051'
 said=$("$report" --sweep "$work")
 same "status of the sweep" $? 0
 prints 'on_dpo_r1                  0.600 0.667*     -     -  0.500 0.767  0.950 0.950  '

@@ -97,7 +97,7 @@ line "./pref tune --method bon --task r1 -m $b/ref_s102.bin --seed 102 --push-wo
 line "./pref_onpolicy tune --method ppo --task r1 -m $b/ref_s13.bin --seed 13 --queries 2000 --reuse 5 --eval-every 5 $b/on_ppo_r1_queries2000_reuse5_s13.csv"
 line "./pref tune --method ipo --task r1 -m $b/ref_len1_s15.bin --seed 15 --len 1 --batch 5 --reuse 50 --lr 3e-3 ${b}_x3/off_ipo_r1_len1_batch5_reuse50_s15.csv"
 line "OMP_NUM_THREADS=1 ./pref pairs -m out/sft.bin --task mode -n 80 --label-noise 0.3 --seed 11 -o $l/noisy_s11.tsv > $l/noisy_s11.txt"
-line "./pref rm -m out/sft.bin --pairs $l/min_s11.tsv --seed 11 -o $l/rm_min_s11.bin $l/rm_min_s11.csv"
+line "./pref rm -m out/sft.bin --pairs $l/min_s11.tsv --steps 600 --seed 11 -o $l/rm_min_s11.bin $l/rm_min_s11.csv"
 line "./pref_onpolicy tune --method rwr --task min -m out/sft.bin --rm $l/rm_min_s11.bin --seed 11 --queries 1600 --eval-every 1 $l/on_rwr_min_queries1600_s11.csv"
 line "./pref tune --method dpo --task skew -m out/sft.bin --pairs $l/skew_s14.tsv --seed 14 --lr 3e-4 ${l}_x3/file_dpo_skew_s14.csv"
 line "./pref_onpolicy tune --method ppo --task mode -m out/sft.bin --rm $l/rm_noisy_s11.bin --seed 11 --steps 200 --lr 3e-4 $l/on_ppo_mode_noisy_s11.csv"
@@ -341,7 +341,8 @@ kill $!
 if ! ignored INT && script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
     rm -f out/bandit/*bon* waits
     echo "--method bon" > slow
-    { poll test -s waits; sleep 0.7; printf '\003'; sleep 1; } |
+    : > "$scratch/told"
+    { poll test -s waits; sleep 0.7; printf '\003'; poll grep -q '^status' "$scratch/told"; } |
         script -qec 'sh ./run.sh bandit -j 2; echo "status $?"' /dev/null > "$scratch/told"
     tr '\r' '\n' < "$scratch/told" > "$scratch/said"
     for words in '^[0-9]* of [0-9]* done, about [0-9]* s left; now .*_bon_r' 'status 130' \
