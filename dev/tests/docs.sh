@@ -1,0 +1,92 @@
+#!/bin/sh
+# Runs every command of README.md, ASSIGNMENT.md and dev/EXERCISES.md in a fresh clone, in the order
+# in which they stand. Commands are the lines of blocks that are marked sh, or indented by four
+# spaces; lines that begin with (gdb) are typed into the gdb that the line before them starts.
+# Blocks of python and gnuplot are run if these programs are there (PYTHON names the former).
+# So that this takes minutes and not hours, trainings have few steps: in the clone, scripts of the
+# programs' names stand before the programs. `make test` is left out, since CI runs it anyway.
+. "$(dirname "$0")/lib.sh"
+clone=$scratch/clone python=${PYTHON-python3}
+mkdir "$scratch/bin"
+git clone -q . "$clone" && cd "$clone" || exit 1
+make -s -j 2 all dev/report > /dev/null || exit 1
+
+# stand_in NAME: puts a script in the place of a program that runs the program with few steps
+stand_in() {
+    mkdir -p real
+    mv "$1" real && cat > "$1" << 'END' && chmod +x "$1"
+#!/bin/sh
+case "$1 $*" in
+    sft*bandit* | sft*--help*) ;;
+    sft*) set -- "$@" --steps 60 --batch 8 ;;
+    pairs*) set -- "$@" -n 30 ;;
+    rm*) set -- "$@" --steps 3 ;;
+    tune*--queries*) set -- "$@" --queries 300 ;;
+    tune*) set -- "$@" --steps 3 ;;
+    eval*) set -- "$@" -n 16 ;;
+esac
+exec "$(dirname "$0")/real/$(basename "$0")" "$@"
+END
+}
+for program in pref pref_onpolicy measure; do stand_in $program; done
+# On this machine "srun OPTIONS sh -c COMMAND" only runs the command.
+printf '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n' > "$scratch/bin/srun"
+chmod +x "$scratch/bin/srun"
+PATH=$scratch/bin:$PATH
+
+# Prints the lines of a page to run, each with its kind before it: sh, gdb, or the language of a
+# block, which then becomes one line with \n in it.
+commands() {
+    awk '
+    /^```/ {
+        if (kind == "python" || kind == "gnuplot") { print kind "\t" block }
+        kind = kind == "" ? (substr($0, 4) == "" ? "text" : substr($0, 4)) : ""
+        block = ""
+        next
+    }
+    /^\(gdb\) / && kind == "sh" { print "gdb\t" substr($0, 7); next }
+    kind == "sh" || (kind == "" && sub(/^    /, "")) { if (NF) { print "sh\t" $0 } }
+    kind == "python" || kind == "gnuplot" { block = block $0 "\\n" }' "$1"
+}
+# run WHERE LINE: runs a line of shell in the folder where the lines before it have led
+run() {
+    (cd "$here" && eval "$1" && pwd > "$scratch/here") > "$scratch/said" 2>&1 < "${2:-/dev/null}"
+}
+# page FILE: runs all its commands
+page() {
+    here=$(pwd)
+    commands "$1" > "$scratch/commands"
+    same "$1 has commands" "$(awk 'END { print (NR > 3) }' "$scratch/commands")" 1
+    lines=$(awk 'END { print NR }' "$scratch/commands") line=0
+    while [ $line -lt "$lines" ]; do
+        line=$((line + 1))
+        kind=$(sed -n "${line}s/$(printf '\t').*//p" "$scratch/commands")
+        text=$(sed -n "${line}s/^[a-z]*$(printf '\t')//p" "$scratch/commands")
+        case $kind in
+            gdb) continue ;;  # has been typed
+            python) command -v "$python" > /dev/null && "$python" -c 'import pandas, matplotlib' \
+                2> /dev/null || { echo "docs: not run, pandas is missing"; continue; }
+                printf "$text" > "$scratch/block.py"
+                text="$python $scratch/block.py" ;;
+            gnuplot) command -v gnuplot > /dev/null || { echo "docs: gnuplot is missing"; continue; }
+                printf "set terminal dumb\n$text" > "$scratch/block.plot"
+                text="gnuplot $scratch/block.plot" ;;
+        esac
+        case $text in 'make test') continue ;; esac
+        awk -v after=$line 'NR > after { if (!sub(/^gdb\t/, "")) { exit } print }' \
+            "$scratch/commands" > "$scratch/typed"
+        if run "$text" "$scratch/typed"; then pass; else fail "$1: $text" "$scratch/said"; fi
+        here=$(cat "$scratch/here")
+        [ ! -s "$scratch/typed" ] || cp "$scratch/said" "$scratch/gdb"
+    done
+}
+
+page README.md
+# What the text around the gdb session promises
+session() { grep -c -e "$1" "$scratch/gdb"; }
+same "gdb stops in loss_dpo twice" "$(session 'Breakpoint 1, loss_dpo')" 2
+same "pairs of a step" "$(session '\$1 = 450')" 1
+same "the first margin" "$(session '^h = 0$')" 1
+same "dlogp of the winner and the loser" \
+    "$(session '^(gdb) \$[23] = {-\{0,1\}0.00011111.*, -\{0,1\}0.00011111')" 2
+finish docs
