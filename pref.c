@@ -2231,7 +2231,6 @@ static double scheduled_rate(double lr, int step, int steps) {
 // Ends an interrupted run. If -o asked for the model, it is kept as OUT.unfinished.
 static _Noreturn void end_early(const Trainer *t, int step) {
     char path[PATH_MAX + 16] = "";
-    progress("%s", "");
     training = 0;
     if (t->o->out) {
         snprintf(path, sizeof path, "%s.unfinished", t->o->out);
@@ -2367,8 +2366,7 @@ typedef struct Run {
     Acts rm_acts, sampler;
     Batch prompts, data;       // the prompts drawn last; a collection
     Batch eval;                // fresh samples of the policy, by which it is measured
-    Batch probe;               // pairs of reference samples, whose log-probabilities are watched
-    Batch train_probe;         // the same for pairs of the data trained on, if these are fixed
+    Batch probe, train_probe;  // watched pairs: reference samples; data trained on, if fixed
     const GPT *source;         // who samples the collections; NULL: they are the pairs of a file
     double at_once, total;     // prompts in a collection; prompts in all collections
     int round, queries;        // collections and responses so far
@@ -2439,6 +2437,7 @@ static void print_imitation_bound(Run *run) {
     }
     if (weights > 0) {
         run->bound = total / weights;
+        progress("%s", "");
         printf("imitating these samples perfectly would earn %.4f\n", run->bound);
     }
 }
@@ -2626,6 +2625,7 @@ static void tune(Run *run) {
     t->out = o->out;
     make_probe(run);
     double begin = seconds();
+    progress("making the data of the first steps");
     collect(t);  // before the first row of the log, which has columns about fixed data
     t->spent += seconds() - begin;
     evaluate(t, 0);

@@ -153,7 +153,8 @@ lm_files() {  # lm_files SEED TASK...: L3; its DPO is in lm_core
 lm_methods() { lm_core "$1" min skew mode; lm_files "$1" min mode; }
 lm_claims() {
     lm_methods "$1"
-    for method in ppo rwr bon; do reused $method min "$1" 1600 1 2 4 8; done  # L2
+    reused ppo min "$1" 1600 1 2 4 8  # L2, whose verdict is ppo's; the others are shown at one rate
+    [ "$rate" != default ] || for method in rwr bon; do reused $method min "$1" 1600 1 2 4 8; done
 }
 lm_hists() {
     hist reference min out/sft.bin out/sft.csv

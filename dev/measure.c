@@ -101,6 +101,7 @@ static void command_bench(Options *o) {
     Sampling how = {.T = o->T, .eot = -1, .temperature = 1, .seed = 1};
     for (int sampling = 0; sampling < 2; sampling++) {
         double best = INFINITY, end = seconds() + 3;
+        progress("measuring the speed");
         for (int k = 1; k <= 5 || seconds() < end; k++) {
             double begin = seconds();
             how.stream = k;
@@ -108,6 +109,7 @@ static void command_bench(Options *o) {
             if (!sampling) { gradient_step(&t, 1e-3); }
             best = fmin(best, seconds() - begin);
         }
+        progress("%s", "");
         printf("%s: %.0f tok/s\n", sampling ? "sample" : "train", (double)n / best);
     }
 }
@@ -191,8 +193,10 @@ static void command_eval(Options *o) {
     run.prompts = batch_new(n, (uint64_t)n * MAX_PROMPT, 1);
     run.eval = batch_new(n, (uint64_t)n * T, 1);
     Batch *y = &run.eval, ref = batch_new(n, (uint64_t)n * T, 1);
+    progress("measuring the responses to %d prompts", n);
     sample_evaluation(&run, EVAL_STREAM);
     sample_responses(&run, &run.ref, 1, EVAL_REF_STREAM, &ref);
+    progress("%s", "");
     double *x = alloc(n, sizeof *x, "scores");
     Output log = csv_open(o->log, "quantity,mean,standard_error,n\n");
     printf("%d prompts: mean +- standard error\n", n);
@@ -229,7 +233,9 @@ static void command_hist(Options *o) {
     run.sampler = sampler_new(run.policy.c, n, T);
     run.prompts = batch_new(n, (uint64_t)n * MAX_PROMPT, 1);
     run.eval = batch_new(n, (uint64_t)n * T, 1);
+    progress("sampling %d responses", n);
     sample_groups(&run, &run.policy, &run.world.val, n, 1, EVAL_STREAM, &run.eval);
+    progress("%s", "");
     double *count = alloc(n_bins + 1, sizeof *count, "the histogram"), total = 0;
     for (int r = 0; r < n; r++) {
         int start = run.eval.start[r], length = run.eval.row[r + 1] - start;

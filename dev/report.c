@@ -1255,7 +1255,8 @@ static void judge_l1(Verdict *v) {
 
 static void judge_l2(Verdict *v) {
     static const char *const who[] = {"ppo", "rwr", "bon"};
-    for (int m = 0; m < 3; m++) {
+    int n = strcmp(v->folder, "lm") ? 1 : 3;  // rwr and bon are run at one rate only
+    for (int m = 0; m < n; m++) {
         const char *run = text("on_%s_min_queries1600", who[m]);
         Seeds d = minus(auc(v, text("%s_reuse8", run)), auc(v, run)), h = headroom(v, run);
         add_part(v, m == 0, ABOVE, -0.05, d, &h, text("%s, T=8 less T=1", who[m]));
@@ -2036,12 +2037,27 @@ static const char *shown_word(const Claim *c, const Verdict *verdicts, int set) 
     return set && !strcmp(c->id, "C8") ? "" : WORDS[verdicts[set].word];
 }
 
+// Why a claim fails, as far as experiments have shown it: the lines "ID: text" of dev/reasons.txt (or
+// of environment REASONS).
+static void put_reasons(const char *id) {
+    const char *path = getenv("REASONS");
+    FILE *f = fopen(path ? path : "dev/reasons.txt", "r");
+    char line[4096];
+    size_t n = strlen(id);
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (!strncmp(line, id, n) && line[n] == ':') { paragraph("Why:%s", line + n + 1); }
+    }
+    if (f) { fclose(f); }
+}
+
 static void put_claim(const Claim *c, Verdict *v, const char *dir) {
     heading(2, c->id, text("%s. %s", c->id, c->says));
     paragraph("Holds if: %s", c->criterion);
-    int differ = 0, sets = strcmp(c->id, "C8") ? N_SETS : 1;
+    int differ = 0, fails = 0, sets = strcmp(c->id, "C8") ? N_SETS : 1;
     for (int set = 0; set < sets; set++) {
         paragraph("%s: %s.", sets > 1 ? SET_NAMES[set] : "Verdict", v[set].why);
+        fails |= v[set].word == FAILS;
         differ |= v[set].word >= FAILS && v[0].word >= FAILS && v[set].word != v[0].word;
         differ |= set && v[1].word >= FAILS && v[2].word >= FAILS && v[1].word != v[2].word;
     }
@@ -2051,6 +2067,7 @@ static void put_claim(const Claim *c, Verdict *v, const char *dir) {
             paragraph("Notes, %s: %s", SET_NAMES[set], v[set].note);
         }
     }
+    if (fails) { put_reasons(c->id); }
     put_figures(c->id, dir);
     int any = 0;
     for (int set = 0; set < sets; set++) { any |= v[set].word != NOT_RUN && v[set].n > 0; }

@@ -89,4 +89,28 @@ same "pairs of a step" "$(session '\$1 = 450')" 1
 same "the first margin" "$(session '^h = 0$')" 1
 same "dlogp of the winner and the loser" \
     "$(session '^(gdb) \$[23] = {-\{0,1\}0.00011111.*, -\{0,1\}0.00011111')" 2
+
+# What takes more than a moment shows a line on a terminal, and nothing in a pipe.
+shows() {  # shows WORDS COMMAND
+    words=$1
+    shift
+    holds "in a pipe: $*" sh -c "$* 2> '$scratch/errors' && ! grep -v '^note: ' '$scratch/errors'"
+    script -qec "$*" /dev/null > "$scratch/said" 2>&1 < /dev/null
+    if grep -q "$words" "$scratch/said"; then pass; else fail "$*: $words" "$scratch/said"; fi
+}
+if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
+    shows "the reference, step 200 of 300" real/pref tune --task r1 --method bon --steps 1
+    shows "making the data of the first steps" real/pref tune --task r1 --method bon -m ref.bin --steps 1
+    shows "bon, step 2 of 2" real/pref tune --task r1 --method bon -m ref.bin --steps 2
+    shows "sft, step 2 of 2" real/pref sft --steps 2 --batch 2 -o two.bin
+    shows "16 of 20 pairs" real/pref pairs -m sft.bin --task min -n 20 -o few.tsv
+    shows "rm, step 2 of 2" real/pref rm -m sft.bin --pairs few.tsv --steps 2 -o few.bin
+    shows "measuring the responses to 8 prompts" \
+        real/measure eval -m sft.bin --ref sft.bin --task min -n 8
+    shows "sampling 8 responses" real/measure hist -m sft.bin --task min -n 8
+    shows "measuring the speed" real/measure bench -L 1 -H 1 -C 8 -V 8 -B 1 -T 8
+    shows "learning token" make data
+else
+    echo "docs: nothing is tried on a terminal; that needs script(1)"
+fi
 finish docs

@@ -4,7 +4,7 @@
 
 report=$scratch/report
 ${CC:-cc} -O1 -std=c11 -Wall -Wextra -Wshadow -Werror dev/report.c -o "$report" -lm || exit 1
-export RATES="$scratch/rates.txt"
+export RATES="$scratch/rates.txt" REASONS="$scratch/reasons.txt"
 work=$scratch/work
 
 # logs DIR: writes the runs that standard input lists, one a line:
@@ -543,11 +543,16 @@ END
 l3='lm/file_{dpo,ipo}_min .4,.9,.9
 lm/file_{pref-ft,rwr}_min .4,.7,.7
 lm/file_{dpo,ipo,pref-ft,rwr}_mode .8,.85,.85'
+printf '# L3: no\nL3: the first reason.\nL30: no\nL3: the second.\n' > "$REASONS"
+reasons() { sed -n 's/^Why: //p' "$work/RESULTS.md"; }
 with "$l3" L3 'holds for (a) the lead on min 0.200, (b) its excess over mode 0.200.' < /dev/null
+same "a claim that holds needs no reasons" "$(reasons)" ""
 with "$l3" L3 \
     'does not hold: not for (a) the lead on min 0.000, (b) its excess over mode 0.000.' << 'END'
 lm/file_rwr_min .4,.9,.9
 END
+same "the reasons of one that does not" "$(reasons)" "the first reason.
+the second."
 with "$l3" L3 \
     'does not hold for (a) the lead on min 0.200;' \
     'not for (b) its excess over mode 0.040.' << 'END'

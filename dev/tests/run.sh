@@ -42,7 +42,9 @@ bandit_names() {
 }
 lm_names() {
     names "$1" "on off" "rwr bon ppo dpo" "min skew mode" .                         # L1
-    names "$1" on "ppo rwr bon" min \
+    l2_methods="ppo rwr bon"
+    [ "$1" != lm_x3 ] && [ "$1" != lm_best ] || l2_methods=ppo
+    names "$1" on "$l2_methods" min \
         "_queries1600 _queries1600_reuse2 _queries1600_reuse4 _queries1600_reuse8"  # L2
     names "$1" file "dpo ipo pref-ft rwr" "min mode" .                              # L3
     names "$1" file dpo skew .                                                      # L4
@@ -62,7 +64,7 @@ done
 counted() { same "$1" "$(grep -c "^out/$2: " "$scratch/list")" "$3"; }
 targets() { sh run.sh list "$@" | grep -c "^$tab"; }
 counted "runs on each seed" 'bandit_x3/.*_s1[1-5].csv' $((5 * $(bandit_names . | grep -c .)))
-counted "runs on each seed" 'lm_best/.*_s1[1-5].csv' $((5 * $(lm_names . | grep -c .)))
+counted "runs on each seed" 'lm_best/.*_s1[1-5].csv' $((5 * $(lm_names lm_best | grep -c .)))
 counted "references" 'bandit/ref\(_len1\)*_s1[1-5].bin' 10
 counted "push-worst on other seeds" 'bandit/off_bon_r1_push-worst[01.]*_s10[123].csv' 6
 counted "pairs" 'lm/\(min\|skew\|mode\|noisy\)_s1[1-5].tsv' 20
@@ -71,13 +73,13 @@ counted "evaluations" 'lm/\(reference\|[a-z]*_[-a-z]*_mode\(_kl0.1\)*\)_s1[1-5].
 counted "token shares" 'bandit/.*_s11.hist.csv' 7
 counted "lengths" 'lm/.*_s11.hist.csv' 8
 counted "beyond" 'lm/on_[a-z]*_mode_\(noisy\|kl0.1\)_s1[1-5].csv' 30
-counted "all" '[^:]*' 2249
+counted "all" '[^:]*' 2169
 same "the core" "$(targets)" 101
 same "bandit" "$(targets bandit)" 101
 same "the sweep" "$(targets sweep)" 970
 same "two seeds" "$(targets kl sweep --seeds 2)" $((1 + 1 + 2 * (970 - 1) / 3))
 same "further rates" "$(targets bandit --rates)" $((101 + 2 * 92))
-same "one further rate" "$(targets lm x3)" $((1 + 6 + 2 * 45 + 8))
+same "one further rate" "$(targets lm x3)" $((1 + 6 + 45 + 37 + 8))
 same "commands run at once" "$(sh run.sh list full sweep | sed -n 's/^\(out[^:]*\): .*/\1/p' | uniq -d)" ""
 sh run.sh list full sweep > "$scratch/list"
 # line COMMAND: it is in the list. Without a `>` in it, its last word stands for what all have there.

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Experiments that ask why a claim of dev/RESULTS.md does not hold; dev/reasons.txt says what they
+# show. Usage, in the top folder:
+#
+#     dev/reasons.sh [WORD]...     the words are length and push; the default is both
+#
+# They use five seeds of their own, 21 to 25, and keep their logs in out/reasons. A log that is there
+# is not made again. The figures are the mean of the AUC over the seeds, and its standard error.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C OMP_NUM_THREADS=1
+place=out/reasons
+mkdir -p $place
+make -s pref pref_onpolicy || exit 1
+
+# auc NAME: the mean of the true reward after step 0, over evaluations and then over seeds
+auc() {
+    for seed in 21 22 23 24 25; do
+        awk -F , 'NR > 2 { s += $4; n++ } END { print s / n }' "$place/$1_s$seed.csv"
+    done | awk '{ s += $1; q += $1 * $1; n++ }
+        END { m = s / n; printf "%.3f +- %.3f", m, sqrt((q / n - m * m) / (n - 1)) }'
+}
+# run NAME PROGRAM LEN OPTION...: one run of the bandit for each seed, and its figure
+run() {
+    name=$1 program=$2 len=$3
+    shift 3
+    for seed in 21 22 23 24 25; do
+        ref=$place/ref_len${len}_s$seed.bin log=$place/${name}_s$seed.csv
+        [ -f "$ref" ] || ./pref sft --task bandit --len "$len" --seed $seed -o "$ref" || exit 1
+        [ -f "$log" ] || { ./$program tune -m "$ref" --len "$len" --seed $seed "$@" \
+            --log "$log.part" > /dev/null 2>&1 && mv "$log.part" "$log"; } || exit 1
+    done
+    printf '%-34s %s\n' "$name" "$(auc "$name")"
+}
+
+for word in ${*:-length push}; do
+    echo "$word"
+    case $word in
+        length)  # C5: how the lead of contrast depends on the length of responses
+            for len in 1 2 3 5 9; do
+                for task in r1 r2; do
+                    for method in bon rwr dpo ipo; do
+                        run len${len}_${method}_$task pref $len --method $method --task $task
+                    done
+                done
+            done ;;
+        push)  # C5c: from best-of-n with a push to dpo, with two responses to a prompt and with ten
+            for push in 0 0.03 0.1 0.3 1; do
+                run bon_n2_push$push pref 9 --method bon --task r1 -n 2 --batch 50 --push-worst $push
+                run bon_n10_push$push pref 9 --method bon --task r1 --push-worst $push
+            done
+            for neg in 0 1; do
+                run dpo_n2_neg$neg pref 9 --method dpo --task r1 -n 2 --batch 50 --neg $neg
+                run reinforce_neg$neg pref 9 --method reinforce --task r1 --neg $neg
+                run ppo_neg$neg pref 9 --method ppo --task r1 --neg $neg
+            done ;;
+        *) echo "reasons.sh: unknown word '$word'" >&2; exit 2 ;;
+    esac
+done
