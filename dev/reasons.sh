@@ -2,10 +2,11 @@
 # Experiments that ask why a claim of dev/RESULTS.md does not hold; dev/reasons.txt says what they
 # show. Usage, in the top folder:
 #
-#     dev/reasons.sh [WORD]...     the words are length and push; the default is both
+#     dev/reasons.sh [WORD]...     the words are length, push and stories; the default is all
 #
-# They use five seeds of their own, 21 to 25, and keep their logs in out/reasons. A log that is there
-# is not made again. The figures are the mean of the AUC over the seeds, and its standard error.
+# Those on the bandit have five seeds of their own, 21 to 25. Those on stories have seeds 11 to 13 and
+# the reward models that ./run.sh lm --seeds 3 has left in out/lm. Logs are kept in out/reasons; one
+# that is there is not made again. Figures are the mean AUC over the seeds and its standard error.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C OMP_NUM_THREADS=1
@@ -13,10 +14,12 @@ place=out/reasons
 mkdir -p $place
 make -s pref pref_onpolicy || exit 1
 
-# auc NAME: the mean of the true reward after step 0, over evaluations and then over seeds
+# auc NAME SEED...: the mean of the true reward after step 0, over evaluations and then over seeds
 auc() {
-    for seed in 21 22 23 24 25; do
-        awk -F , 'NR > 2 { s += $4; n++ } END { print s / n }' "$place/$1_s$seed.csv"
+    name=$1
+    shift
+    for seed; do
+        awk -F , 'NR > 2 { s += $4; n++ } END { print s / n }' "$place/${name}_s$seed.csv"
     done | awk '{ s += $1; q += $1 * $1; n++ }
         END { m = s / n; printf "%.3f +- %.3f", m, sqrt((q / n - m * m) / (n - 1)) }'
 }
@@ -30,10 +33,22 @@ run() {
         [ -f "$log" ] || { ./$program tune -m "$ref" --len "$len" --seed $seed "$@" \
             --log "$log.part" > /dev/null 2>&1 && mv "$log.part" "$log"; } || exit 1
     done
-    printf '%-34s %s\n' "$name" "$(auc "$name")"
+    printf '%-34s %s\n' "$name" "$(auc "$name" 21 22 23 24 25)"
+}
+# story METHOD NAME OPTION...: one on-policy run on min for each seed, and its figure
+story() {
+    method=$1 name=min_$1_$2
+    shift 2
+    for seed in 11 12 13; do
+        log=$place/${name}_s$seed.csv
+        [ -f "$log" ] || { ./pref_onpolicy tune --method $method --task min -m out/sft.bin \
+            --rm out/lm/rm_min_s$seed.bin --seed $seed "$@" --log "$log.part" > /dev/null &&
+            mv "$log.part" "$log"; } || exit 1
+    done
+    printf '%-34s %s\n' "$name" "$(auc "$name" 11 12 13)"
 }
 
-for word in ${*:-length push}; do
+for word in ${*:-length push stories}; do
     echo "$word"
     case $word in
         length)  # C5: how the lead of contrast depends on the length of responses
@@ -54,6 +69,14 @@ for word in ${*:-length push}; do
                 run reinforce_neg$neg pref 9 --method reinforce --task r1 --neg $neg
                 run ppo_neg$neg pref 9 --method ppo --task r1 --neg $neg
             done ;;
+        stories)  # L4: what puts dpo, ppo and rwr in order
+            for method in dpo ppo rwr; do
+                story $method 1e-4
+                story $method 3e-4 --lr 3e-4
+            done
+            for beta in 0.02 0.5; do story dpo beta$beta --beta $beta; done
+            for beta in 0.3 3; do story rwr beta$beta --beta $beta; done
+            for method in dpo ppo rwr; do story $method n2 -n 2 --batch 32; done ;;
         *) echo "reasons.sh: unknown word '$word'" >&2; exit 2 ;;
     esac
 done
