@@ -74,9 +74,9 @@ for word in ${*:-length push stories}; do
                 story $method 1e-4
                 story $method 3e-4 --lr 3e-4
             done
-            for beta in 0.02 0.5; do story dpo beta$beta --beta $beta; done
+            story dpo beta0.5 --beta 0.5
             for beta in 0.3 3; do story rwr beta$beta --beta $beta; done
-            for method in dpo ppo rwr; do story $method n2 -n 2 --batch 32; done ;;
+            for method in dpo ppo; do story $method n2 -n 2 --batch 32; done ;;
         *) echo "reasons.sh: unknown word '$word'" >&2; exit 2 ;;
     esac
 done
