@@ -191,11 +191,11 @@ plan() {
             if (/pref sft -o/) { return 115 }
             if (/pref sft/) { return /--len 1/ ? 1 : 4.4 }
             if (/pref pairs/) { return /-n 80/ ? 0.3 : 10 }
-            if (/pref rm/) { return /noisy/ ? 10 : 48 }
+            if (/pref rm/) { return /noisy/ ? 8 : 36 }
             if (/measure eval/) { return 4.3 }
             if (!/ tune /) { return 0.3 }
             passes = /--queries/ ? value("--reuse") : 0
-            if (/sft.bin/) { return passes ? 6 * passes : /--steps/ ? 48 : 24 }
+            if (/sft.bin/) { return passes ? 4 * passes : /--steps/ ? 32 : 16 }
             return /--len 1/ ? 0.6 : /--batch 5/ ? 1.6 : passes ? 0.5 + 0.25 * passes : 2.8
         }
         NR == FNR { todo["\t" $0]; next }

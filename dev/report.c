@@ -897,6 +897,10 @@ static void settle(Verdict *v) {
         if (v->n_missing > 3) { append(v->why, sizeof v->why, " and %d more", v->n_missing - 3); }
     }
     if (v->word <= NOT_KNOWN) { return; }
+    for (const Part *p = v->part; p < v->part + v->n && v->word == FEW_SEEDS; p++) {
+        if (!p->decides) { continue; }
+        append(v->why, sizeof v->why, "%s %s %.3f", n_yes++ ? "," : ":", p->who, mean(p->d));
+    }
     for (int yes = 1; yes >= 0; yes--) {
         for (const Part *p = v->part; p < v->part + v->n; p++) {
             if (p->rule == SHOWN || met(p) != yes || v->word == FEW_SEEDS) { continue; }
@@ -2424,6 +2428,9 @@ static void print_screen(Verdict (*v)[N_SETS]) {
         printf("%-4s %-45s %-15s %-*s%s%s\n", CLAIMS[c].id, CLAIMS[c].says,
                shown_word(&CLAIMS[c], v[c], 0), *third ? 15 : 0, shown_word(&CLAIMS[c], v[c], 1),
                *third ? " " : "", third);
+        if (v[c][0].word != FEW_SEEDS) { continue; }
+        const char *figures = strchr(v[c][0].why, ':') + 2;
+        printf("     %.90s%s\n", figures, strlen(figures) > 90 ? " ..." : "");
     }
     broken_logs(1);
     if (n < ENOUGH) { printf("%s: no verdicts; dev/RESULTS.md has those of five\n", numbers[n]); }

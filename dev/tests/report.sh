@@ -149,7 +149,7 @@ few() {  # few SEEDS WORDS: C1 and the screen with these seeds
     fresh ''
     printf '%s\n' "$c1" | sed "s/\$/ seeds=$1/" | logs "$work"
     run
-    verdict C1 '5 seeds decide.'
+    verdict C1 '5 seeds decide: bon 0.400, rwr 0.400, dpo 0.400.'
     prints "$2: no verdicts; dev/RESULTS.md has those of five"
     shows '| one rate | bon | 0.400'
 }
@@ -159,7 +159,7 @@ few 12,13,14,15 'four seeds'
 fresh "$c1"
 rm "$work"/bandit/off_dpo_r1_s12.csv
 run
-verdict C1 '5 seeds decide.'
+verdict C1 '5 seeds decide: bon 0.400, rwr 0.400, dpo 0.400.'
 prints 'have the figures and tables'
 with "$c1" C1 'holds for bon 0.333, rwr 0.333, dpo 0.333.' << 'END'
 bandit/{on,off}_{bon,rwr,dpo}_r1 .2,.7,.7 seeds=20
@@ -356,7 +356,7 @@ bandit/off_ipo_r2 .4,.96,.96
 END
 # an imitator that lacks seeds is not passed over: the verdict waits for it
 with "$(printf '%s\n' "$c5" | sed 's/{bon,rwr,pref-ft}_r2/{bon,rwr}_r2/')
-bandit/off_pref-ft_r2 .4,.5,.5 seeds=11,12,13" C5 '5 seeds decide.' < /dev/null
+bandit/off_pref-ft_r2 .4,.5,.5 seeds=11,12,13" C5 '5 seeds decide: (a) the lead on r1 0.400, (b) its excess over r2 0.150.' < /dev/null
 # in the set of own best rates the sweep is asked at those rates
 printf '# a comment\nbandit off dpo r1 3e-3\nbandit off ipo r1 1e-2 # another\n' > "$RATES"
 fresh "$(printf '%s\n' "$c5" | sed 's/^bandit/&_best/')"
