@@ -7,9 +7,9 @@
 # make bench      speed of training and sampling
 # make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=1536
 # make pairs JSONL="file.jsonl"   pairs.tsv, or OUT="file.tsv", from preference pairs in JSON Lines
-# make assignment PARTS="dpo ppo"   assignment/, for a class: some functions are left to write; all: no
-#                 PARTS
-# make grade SUBMISSION="folder"    the points of a student's pref.c, and RESULTS="grade.json"
+# make assignment   a folder for a class, with functions that are left to write: all parts, or
+#                 PARTS="dpo ppo"
+# make grade SUBMISSION="folder"   the points of a student's pref.c, also as RESULTS="grade.json"
 # make clean
 # PORTABLE=1 leaves out -march=native, OMP=0 leaves out OpenMP.
 

@@ -12,6 +12,8 @@ alone, the values under some common mistakes are printed as well, as judge.c exp
 */
 #define TESTING
 #define NOT_WRITTEN  // not_written is defined below
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
 static double not_written(const char *function, const char *part);
 #include "pref.c"
 #ifdef PART_KL
@@ -77,7 +79,9 @@ static Batch random_batch(int n_groups, int group) {
     }
     real **arrays[] = {&b.logp, &b.ref_logp, &b.old_logp, &b.value, &b.old_value, &b.returns,
                        &b.advantage, &b.dlogp, &b.dvalue};
-    for (int i = 0; i < 9; i++) { *arrays[i] = randoms(b.n_tokens, i < 3 ? -3 : -2, i < 3 ? 0 : 2); }
+    for (int i = 0; i < 9; i++) {
+        *arrays[i] = randoms(b.n_tokens, i < 3 ? -3 : -2, i < 3 ? 0 : 2);
+    }
     return b;
 }
 
@@ -164,8 +168,8 @@ static void grade_pairs(Loss loss) {
         value = start_loss(&g, loss, o);
         for (int r = 0; r < g.n_rows; r++) {
             char label[100];
-            snprintf(label, sizeof label, "dlogp of the tokens of response %d, which is in two pairs",
-                     r + 1);
+            snprintf(label, sizeof label,
+                     "dlogp of the tokens of response %d, which is in two pairs", r + 1);
             put_response(&g, g.dlogp, r, label);
         }
         finish_loss(&g, value, " of groups of three responses");
@@ -227,8 +231,9 @@ static void put_bon(Batch *b, const Options *o) {
         int g = r / 4, i = r % 4;
         const char *what = i == best[g] ? "best" : i == worst[g] ? "worst" : "middle";
         constant("the number of tokens in the response", response_length(b, r));
-        snprintf(label, sizeof label, "dlogp of the %s response's tokens (response %d of group %d%s)",
-                 what, i + 1, g + 1, which[g]);
+        snprintf(label, sizeof label,
+                 "dlogp of the %s response's tokens (response %d of group %d%s)", what, i + 1,
+                 g + 1, which[g]);
         put_response(b, b->dlogp, r, label);
     }
     finish_loss(b, value, "");
@@ -317,8 +322,9 @@ static void grade_ppo(void) {
         for (int r = 0; r < b.n_rows; r++) {
             for (int i = b.start[r]; i < b.row[r + 1]; i++) {
                 if (kind[i] != k) { continue; }
-                put(++number, (double)b.dlogp[i], "dlogp of tokens whose ratio is %s (%.3g) and whose "
-                    "advantage is %s", where[k % 4], ratio[k % 4], k < 4 ? "positive" : "negative");
+                put(++number, (double)b.dlogp[i],
+                    "dlogp of tokens whose ratio is %s (%.3g) and whose advantage is %s",
+                    where[k % 4], ratio[k % 4], k < 4 ? "positive" : "negative");
             }
         }
     }
@@ -401,12 +407,17 @@ static void grade_gae(void) {
             put_gae(&b, 0, kl, which);
         }
         if (begin_mistake("without the KL penalty")) { put_gae(&b, lambda, 0, which); }
-        if (begin_mistake("with the sign of the KL penalty wrong") && kl > 0) {
-            put_gae(&b, lambda, -kl, which);  // not computed where kl is not positive
+        if (begin_mistake("with the sign of the KL penalty wrong")) {
+            Batch exchanged = b;
+            exchanged.old_logp = b.ref_logp;
+            exchanged.ref_logp = b.old_logp;
+            put_gae(&exchanged, lambda, kl, which);
         }
         if (begin_mistake("before they are normalised")) {
             set_advantages_gae(&b, lambda, kl);
-            for (int i = 1; i < b.n_tokens; i++) { b.advantage[i] = b.returns[i] - b.old_value[i - 1]; }
+            for (int i = 1; i < b.n_tokens; i++) {
+                b.advantage[i] = b.returns[i] - b.old_value[i - 1];
+            }
             put_advantages(&b, which);
         }
         mistake = NULL;

@@ -6,10 +6,10 @@
 #
 # HANDED is a folder with what was handed out: pref.c and kl.c with stubs, `parts` (the names and
 # points of the parts that are graded), and expected/ (the values of the solution for seed 1).
-# SUBMISSION is a folder with a student's pref.c, and kl.c there or in dev/. With SOLVED, a folder
-# with the solution (for teachers), the seed is a fresh one, and the expected values are computed
-# only when all programs of the student have ended, so there is nothing on disk for them to read.
-# The second form writes the expected values of the solution to a folder.
+# SUBMISSION is a folder with a student's pref.c, and kl.c there or in dev/. PART in the environment
+# names the only part to grade. With SOLVED, a folder with the solution (for teachers), the seed is
+# a fresh one, and the expected values are computed only when all programs of the student have
+# ended, so there is nothing on disk for them to read. The second form writes the expected values.
 #
 # Every part is built and run apart: from the student's files, in which all other parts are stubs.
 # The program prints values. judge, in which no code of the student runs, compares them.
@@ -33,7 +33,7 @@ flags='-std=c11 -O0 -w -DREAL=double'
 $cc -std=c11 -O1 "$tools/judge.c" -o "$work/judge" -lm || die "judge.c does not compile"
 judge() { "$work/judge" "$@"; }
 
-# build FOLDER PROGRAM DEFINES: builds a driver from the files in a folder. If that fails, prints why.
+# build FOLDER PROGRAM DEFINES: builds a driver from the files in a folder, or prints why it cannot.
 build() {
     cp "$tools/driver.c" "$1/driver.c" || exit 2
     (cd "$1" && judge run 60 100 build.out build.err $cc $flags $3 driver.c -o "$2" -lm) \
@@ -55,7 +55,7 @@ values() {
     return 1
 }
 
-# part_values FOLDER PART OUT [hints]: the same for all that a part needs: two programs for on-policy.
+# part_values FOLDER PART OUT [hints]: the same for a part, which is two programs for on-policy.
 part_values() {
     values "$1" off "$2" "$3" ${4-} || return
     [ "$2" != on-policy ] || { values "$1" on "$2" more ${4-} && cat "$1/more" >>"$1/$3"; }
@@ -103,7 +103,10 @@ fi
 handed=$(absolute "$1") || exit 2
 submission=$(absolute "$2") || exit 2
 results=$3
-parts=$(awk '{ print $1 }' "$handed/parts")
+awk -v part="${PART-}" 'part == "" || $1 == part' "$handed/parts" >"$work/parts"
+[ -s "$work/parts" ] ||
+    die "there is no part $PART; the parts are: $(echo $(cut -d ' ' -f 1 "$handed/parts"))"
+parts=$(awk '{ print $1 }' "$work/parts")
 pref=$submission/pref.c kl=$submission/kl.c
 [ -f "$kl" ] || kl=$submission/dev/kl.c
 [ -f "$pref" ] || die "$2: no pref.c there"
@@ -113,7 +116,7 @@ if [ $# = 4 ]; then
 fi
 
 # Two parts at a time. On a terminal, one line shows which.
-number=0 total=$(echo $parts | wc -w)
+number=0 total=$(($(echo $parts | wc -w)))
 for part in $parts; do
     number=$((number + 1))
     [ ! -t 2 ] || printf '\r\033[Kgrading %s, %d of %d' "$part" "$number" "$total" >&2
@@ -137,6 +140,8 @@ while read -r part most; do
     echo "$part: $points of $most"
     [ -z "$wrong" ] || echo "$part: $wrong"
     printf '%s\t%d\t%d\t%s\n' "$part" "$points" "$most" "$wrong" >>"$work/lines"
-done <"$handed/parts"
-judge json <"$work/lines" >"$work/results" && cp "$work/results" "$results" || die "$results: cannot write it"
-awk -F '\t' '{ got += $2; all += $3 } END { printf "total: %d of %d\n", got, all; exit got < all }' "$work/lines"
+done <"$work/parts"
+judge json <"$work/lines" >"$work/results" && cp "$work/results" "$results" ||
+    die "$results: cannot write it"
+awk -F '\t' '{ got += $2; all += $3 }
+    END { printf "total: %d of %d\n", got, all; exit got < all }' "$work/lines"

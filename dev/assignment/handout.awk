@@ -1,5 +1,6 @@
 # Prints the handout: the template, with the parts of parts.txt in place of its lines @TABLE@ and
-# @PARTS@, and their points in place of @TOTAL@.
+# @PARTS@, their points in place of @TOTAL@, and a part to begin with (dpo, if it is there) and its
+# function in place of @FIRST@ and @FUNCTION@.
 #
 #   awk -f handout.awk -v parts=" dpo ppo " parts.txt ASSIGNMENT.md
 
@@ -7,7 +8,7 @@
 # only commands are indented.
 function add(line,    formula) {
     formula = line ~ /^    /
-    if (formula != fenced && !(fenced && line == "")) {
+    if (formula != fenced) {
         text[n] = text[n] "```" (formula ? "text" : "") "\n"
         fenced = formula
     }
@@ -22,6 +23,7 @@ FNR == NR {
             name[++n] = $2
             points[n] = $3
             total += $3
+            if (!first || $2 == "dpo") { first = n }
         }
     }
     if (!chosen) { next }
@@ -29,7 +31,11 @@ FNR == NR {
     sub(/^[^ ]+ ?/, "", value)
     if ($1 == "source") { source[n] = value }
     if ($1 == "test") { test[n] = value }
-    if ($1 == "stub") { written[n] = written[n] (written[n] == "" ? "" : ", ") "`" value "`" }
+    if ($1 == "stub") {
+        function_of[n] = value
+        if (value == "tune") { value = "a section of tune" }
+        written[n] = written[n] (written[n] == "" ? "" : ", ") "`" value "`"
+    }
     if ($1 == ">") { add(value) }
     next
 }
@@ -53,5 +59,7 @@ FNR == NR {
 
 {
     gsub(/@TOTAL@/, total)
+    gsub(/@FIRST@/, name[first])
+    gsub(/@FUNCTION@/, function_of[first])
     print
 }

@@ -2,9 +2,9 @@
 #
 #   awk -f join.awk -v part=dpo -v name=pref.c STUBS.c STUDENT.c
 #
-# What stands outside the parts stays as it is, so a student's helper functions still work. A stub is
-# followed by a #line directive, so compilers give the student's line numbers. Exit status 3, and one
-# line: the marker lines of this part are not as they were.
+# What stands outside the parts stays as it is, so a student's helper functions still work. A stub
+# is followed by a #line directive, so compilers give the student's line numbers. Exit status 3, and
+# one line: the marker lines of this part are not as they were.
 
 # The function whose part begins or ends on a marker line.
 function marked(line) {

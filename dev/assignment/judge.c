@@ -95,9 +95,9 @@ static int run(char **argv) {
 
 // --- compare -------------------------------------------------------------------------------------
 
-// A line of driver.c's output: a label, an index and a value, with tabs between them. Lines with the
-// same label make a vector. "= NAME" is not the label of a result, but of a constant by which a
-// wrong result may be off. "?LABEL" (in what is expected only) has the values of the vector LABEL
+// A line of driver.c's output: a label, an index and a value, with tabs between them. Lines with
+// the same label make a vector. "= NAME" is not the label of a result, but of a constant by which
+// a wrong result may be off. "?LABEL" (in what is expected only) has the values of the vector LABEL
 // under a common mistake, which is the fourth field.
 typedef struct { char *label, *why; int index, is_number; double value; } Line;
 typedef struct { Line *line; int n; } Lines;
@@ -200,7 +200,8 @@ static int name_factor(const Lines *all, int end, double factor, char *name, siz
 // Returns the text of the common mistake that gives what was got, or NULL.
 static const char *find_mistake(const Lines *all, const Line *got, int n) {
     for (int i = 0; i < all->n; i++) {
-        if (all->line[i].label[0] != '?' || strcmp(all->line[i].label + 1, got->label)) { continue; }
+        const char *label = all->line[i].label;
+        if (label[0] != '?' || strcmp(label + 1, got->label)) { continue; }
         int m = vector_length(all, i), k = 0;
         while (k < n && k < m && near(got[k].value, all->line[i + k].value)) { k++; }
         if (k == n && m == n) { return all->line[i].why; }

@@ -28,7 +28,7 @@ choose() {  # choose PART...: the parts, in the order of parts.txt
     done
 }
 
-# hand_out FOLDER KEEP: pref.c and kl.c with stubs, or (KEEP is 1) with solutions between the markers.
+# hand_out FOLDER KEEP: pref.c and kl.c with stubs, or (KEEP is 1) with the solutions.
 hand_out() {
     for file in pref.c dev/kl.c; do
         awk -f $here/stubs.awk -v parts=" $parts " -v keep="$2" $here/parts.txt $file \
@@ -55,7 +55,8 @@ fi
 folder=$1
 shift
 choose "$@"
-[ ! -e "$folder" ] || die "$folder/ exists, and its pref.c may hold somebody's work: remove it first"
+[ ! -e "$folder" ] ||
+    die "$folder/ exists, and its pref.c may hold somebody's work: remove it first"
 new=$folder.tmp
 rm -rf "$new"
 trap 'rm -rf "$new"' EXIT
@@ -63,7 +64,8 @@ trap 'exit 130' INT TERM HUP
 mkdir -p "$new/dev" "$new/grade/handed" "$new/solved" || exit 2
 hand_out "$new/grade/handed" 0
 hand_out "$new/solved" 1
-sh $here/grade.sh --expected "$new/grade/handed" "$new/solved" "$new/grade/handed/expected" 1 || exit 2
+handed=$new/grade/handed
+sh $here/grade.sh --expected "$handed" "$new/solved" "$handed/expected" 1 || exit 2
 rm -rf "$new/solved"
 cp "$new/grade/handed/pref.c" "$new/pref.c"
 cp "$new/grade/handed/kl.c" dev/measure.c dev/jsonl.c dev/oracle.h "$new/dev"
@@ -74,5 +76,5 @@ awk -f $here/handout.awk -v parts=" $parts " $here/parts.txt $here/ASSIGNMENT.md
     >"$new/ASSIGNMENT.md" || exit 2
 mv "$new" "$folder" || exit 2
 awk -v folder="$folder" '{ n++; points += $2 }
-    END { printf "%s/ has %d parts, %d points; begin with %s/ASSIGNMENT.md\n", folder, n, points, folder }' \
+    END { printf "%s/: %d parts, %d points; begin with ASSIGNMENT.md\n", folder, n, points }' \
     "$folder/grade/handed/parts"

@@ -1,5 +1,6 @@
 # make            pref, pref_onpolicy (the same file with -DON_POLICY), dev/kl, dev/jsonl, measure
 # make grade      the points of each part, and what is wrong; also as grade/results.json
+# make grade PART=dpo   the same for one part
 # make test       the tests of the whole program, which need all parts
 # make values     the program that prints what the grader compares: ./values dpo 1
 # make clean
@@ -37,10 +38,11 @@ test: all test_double test_float
 	./test_float
 
 grade:
-	@CC="$(CC)" sh grade/grade.sh grade/handed . grade/results.json
+	@CC="$(CC)" PART="$(PART)" sh grade/grade.sh grade/handed . grade/results.json
 
+values: CFLAGS = -O0 -g
 values: grade/driver.c pref.c dev/kl.c
-	$(CC) -O0 -g $(FLAGS) -DREAL=double -DPART_KL -I. -Idev grade/driver.c -o $@ -lm
+	$(CC) $(CFLAGS) $(FLAGS) -DREAL=double -DPART_KL -I. -Idev grade/driver.c -o $@ -lm
 
 clean:
 	rm -f $(PROGRAMS) test_double test_float values grade/results.json
