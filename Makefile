@@ -7,6 +7,9 @@
 # make bench      speed of training and sampling
 # make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=1536
 # make pairs JSONL="file.jsonl"   pairs.tsv, or OUT="file.tsv", from preference pairs in JSON Lines
+# make assignment   a folder for a class, with functions that are left to write: all parts, or
+#                 PARTS="dpo ppo"
+# make grade SUBMISSION="folder"   the points of a student's pref.c, also as RESULTS="grade.json"
 # make clean
 # PORTABLE=1 leaves out -march=native, OMP=0 leaves out OpenMP.
 
@@ -117,9 +120,22 @@ else
 	./dev/jsonl "$(JSONL)" "$(OUT)"
 endif
 
+PARTS =
+assignment:
+	@CC="$(CC)" sh dev/assignment/make.sh assignment $(PARTS)
+
+RESULTS = grade.json
+grade:
+ifndef SUBMISSION
+	@echo 'make grade needs a folder with a pref.c: make grade SUBMISSION="folder"' >&2; exit 2
+else
+	@CC="$(CC)" sh dev/assignment/make.sh --grade "$(SUBMISSION)" "$(RESULTS)" $(PARTS)
+endif
+
+# assignment/ stays, because somebody may have written in it.
 clean:
 	rm -f $(PROGRAMS) pref_debug pref_onpolicy_debug test_float test_double test_asan .flags
-	rm -f dev/stories dev/tok dev/report dev/stories.txt *.tmp
-	rm -rf dev/coverage
+	rm -f dev/stories dev/tok dev/report dev/stories.txt grade.json *.tmp
+	rm -rf dev/coverage assignment.tmp
 
-.PHONY: all test debug asan coverage bench data pairs clean FORCE
+.PHONY: all test debug asan coverage bench data pairs assignment grade clean FORCE

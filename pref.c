@@ -633,7 +633,7 @@ static void attention_forward(real *y, real *prob, const real *qkv, const int *r
 //     dv = P^T dy,  dS = P (dP - rowsum(P dP)) / sqrt(hs),  dq = dS k,  dk = dS^T q.
 static void attention_backward(real *dqkv, real *dp, const real *dy, const real *prob,
                                const real *qkv, const int *row, int n_rows, size_t C, int NH) {
-    int hs = (int)C / NH;
+    int hs = (int)C / NH;  // part: attention
     real scale = 1 / sqrt((real)hs);
     for (int i = 0; i < n_rows * NH; i++) {
         int r = i / NH, h = i % NH, T = row[r + 1] - row[r];
@@ -717,7 +717,7 @@ static void embed_backward(real *dwte, real *dwpe, const real *dx, const int *to
 // Turns logits l (N, V) into probabilities in place, and sets logp[i] = log p(token i | the tokens
 // before it), which the logits at i-1 give, and which is 0 for the first token of a row.
 static void logp_forward(real *logp, real *l, const int *token, const int *row, int n_rows, int V) {
-    for (int r = 0; r < n_rows; r++) {
+    for (int r = 0; r < n_rows; r++) {  // part: logp
         logp[row[r]] = 0;
         for (int i = row[r]; i < row[r + 1]; i++, l += V) {
             int next = i + 1 < row[r + 1] ? token[i + 1] : -1;
@@ -735,7 +735,7 @@ static void logp_forward(real *logp, real *l, const int *token, const int *row, 
 // Here a token's weight enters the network. If dlogp[i] < 0, a step against this gradient raises
 // token i's logit and lowers the others, in proportion to their p; if > 0, it does the reverse.
 static void logp_backward(real *l, const real *dlogp, const int *token, const int *row, int n_rows,
-                          int V) {
+                          int V) {  // part: logp
     for (int r = 0; r < n_rows; r++) {
         for (int i = row[r] + 1; i <= row[r + 1]; i++, l += V) {
             real d = i < row[r + 1] ? dlogp[i] : 0;  // the last token of a row predicts nothing
@@ -1486,7 +1486,7 @@ static int descending(const void *a, const void *b) {
 // token's log-probability at temperature 1, from all tokens. Error: the logits are not finite.
 static int draw(const real *logits, real *p, int V, const Sampling *how, Rng *rng, real *logp) {
     int greedy = how->temperature < 1e-30;  // 0, or so small that its inverse overflows
-    int k = greedy ? 1 : how->top_k;
+    int k = greedy ? 1 : how->top_k;  // part: draw
     real max = largest(logits, V), least = -INFINITY;  // the lowest logit allowed
     real sharpness = greedy ? 1 : 1 / (real)how->temperature;
     if (k > 0 && k < V) {
@@ -1897,7 +1897,7 @@ static double loss_sft(Batch *b, const Options *o) {
 }
 
 // Pref-FT: the mean over pairs of -log pi(y_w), also known as filtered SFT on the chosen responses.
-static double loss_pref_ft(Batch *b, const Options *o) {
+static double loss_pref_ft(Batch *b, const Options *o) {  // part: pref-ft
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
         loss += imitate(b, b->pair[p].won, b->pair[p].weight / b->n_pairs);
@@ -1909,7 +1909,7 @@ static double loss_pref_ft(Batch *b, const Options *o) {
 // group (the first on a tie). On fresh samples this is RAFT (Dong et al. 2023) or expert iteration.
 // With --push-worst X, the same mean of X log pi(y_worst) is added: the paper's best-of-N with an
 // explicit negative gradient. A group whose rewards are all equal has no worst response.
-static double loss_bon(Batch *b, const Options *o) {
+static double loss_bon(Batch *b, const Options *o) {  // part: bon
     double loss = 0, weight = (double)b->group / b->n_rows;
     for (int r = 0; r < b->n_rows; r += b->group) {
         int best = r, worst = r;
@@ -1925,7 +1925,7 @@ static double loss_bon(Batch *b, const Options *o) {
 
 // Reward-weighted regression (Peters and Schaal 2007; Peng et al. 2019): the mean over responses of
 // -min(exp(A/beta), 20) log pi(y). The cap keeps one response from outweighing the whole batch.
-static double loss_rwr(Batch *b, const Options *o) {
+static double loss_rwr(Batch *b, const Options *o) {  // part: rwr
     double loss = 0;
     for (int r = 0; r < b->n_rows; r++) {
         double weight = fmin(exp((double)b->advantage[b->start[r]] / o->beta), 20);
@@ -1935,7 +1935,7 @@ static double loss_rwr(Batch *b, const Options *o) {
 }
 
 // REINFORCE (Williams 1992): the mean over responses of -sum_t A_t log pi(y_t).
-static double loss_reinforce(Batch *b, const Options *o) {
+static double loss_reinforce(Batch *b, const Options *o) {  // part: reinforce
     double loss = 0;
     for (int r = 0; r < b->n_rows; r++) {
         for (int i = b->start[r]; i < b->row[r + 1]; i++) {
@@ -1951,7 +1951,7 @@ static double loss_reinforce(Batch *b, const Options *o) {
 // Where the clipped term is smaller, nothing is left to gain, and dlogp is 0; clip_frac is the
 // share of such tokens. pi_old is computed by gpt_forward, as pi is. The sampler adds in another
 // order, so its log-probabilities are rounded differently, and rho_t would not begin at exactly 1.
-static double loss_ppo(Batch *b, const Options *o) {
+static double loss_ppo(Batch *b, const Options *o) {  // part: ppo
     double loss = 0, n_clipped = 0, n = 0;
     for (int r = 0; r < b->n_rows; r++) {
         for (int i = b->start[r]; i < b->row[r + 1]; i++) {
@@ -1996,7 +1996,7 @@ static double loss_ppo_value(Batch *b, const Options *o) { return loss_ppo(b, o)
 //     h = (-20 + 21) - (-24 + 22) = 3,         loss = -log sigmoid(0.3) = 0.5544,
 //     g = beta sigmoid(-beta h) = 0.1 * 0.4256 = 0.04256:
 // dlogp is -0.04256 for each token of y_w and +0.04256 for each token of y_l.
-static double loss_dpo(Batch *b, const Options *o) {
+static double loss_dpo(Batch *b, const Options *o) {  // part: dpo
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
         Pair y = b->pair[p];
@@ -2012,7 +2012,7 @@ static double loss_dpo(Batch *b, const Options *o) {
 // IPO (Azar et al. 2023, eq. 17): the mean over pairs of (h - 1/(2 tau))^2. It pulls each margin to
 // a finite target, where DPO would widen it for ever. dloss/dh = 2 (h - 1/(2 tau)), and dh/dlogp is
 // +1 on y_w and -1 on y_l. Short of the target, y_l is pushed down; beyond it, y_w is.
-static double loss_ipo(Batch *b, const Options *o) {
+static double loss_ipo(Batch *b, const Options *o) {  // part: ipo
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
         Pair y = b->pair[p];
@@ -2040,7 +2040,7 @@ static double loss_tokens(Batch *b, const Options *o) {
 
 // Bradley and Terry 1952, for the reward model: the mean over pairs of -log sigmoid(s_w - s_l). The
 // score s of a response is the head's output at its last token. Writes dvalue and no dlogp.
-static double loss_bradley_terry(Batch *b, const Options *o) {
+static double loss_bradley_terry(Batch *b, const Options *o) {  // part: bradley-terry
     double loss = 0;
     for (int p = 0; p < b->n_pairs; p++) {
         int won = b->row[b->pair[p].won + 1] - 1, lost = b->row[b->pair[p].lost + 1] - 1;
@@ -2094,7 +2094,7 @@ static const char *const BASELINES[] = {"none", "loo", "group", "value"};
 // Takes the KL penalty, kl log(pi_old/pi_ref), off the rewards r, and sets the advantages A from
 // them, group by group. "none": A = r. "loo": A = r - the mean of the others, which is
 // (r - mean) n / (n-1). "group": A = (r - mean) / (std + 1e-8), and 0 if std is 0.
-static void set_advantages(Batch *b, int baseline, double kl) {
+static void set_advantages(Batch *b, int baseline, double kl) {  // part: advantages
     int n = b->group;
     for (int r = 0; r < b->n_rows && kl > 0; r++) {
         b->reward[r] -= kl * (response_sum(b, b->old_logp, r) - response_sum(b, b->ref_logp, r));
@@ -2112,7 +2112,7 @@ static void set_advantages(Batch *b, int baseline, double kl) {
 //     delta_t = r_t + V_{t+1} - V_t,   A_t = delta_t + lambda A_{t+1},   return_t = A_t + V_t.
 // r_t is -kl log(pi_old/pi_ref), plus the response's reward at its last token. The advantages of
 // the whole collection are then normalised to mean 0 and standard deviation 1.
-static void set_advantages_gae(Batch *b, double lambda, double kl) {
+static void set_advantages_gae(Batch *b, double lambda, double kl) {  // part: gae
     double total = 0, squares = 0, n = 0;
     for (int r = 0; r < b->n_rows; r++) {
         double A = 0, next = 0, reward = b->reward[r];
@@ -2604,7 +2604,7 @@ static void tune(Run *run) {
     int T = run->world.T;
     // as many prompts as the steps use up, steps * batch / reuse, rounded up to whole batches
     run->total = ceil(ceil((double)o->steps * o->batch / o->reuse) / o->batch) * o->batch;
-#ifdef ON_POLICY
+#ifdef ON_POLICY  // part: on-policy
     run->source = &run->policy;
     run->at_once = fmin(o->collect, run->total);
 #else

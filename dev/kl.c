@@ -45,7 +45,7 @@ static void bump(double *p, double center, double width, double floor_mass) {
 
 // d = the gradient on the logits of p = softmax(logit), which lies at KL(p || t) = kl from t.
 static void kl_gradient(const double *p, const double *t, double kl, int reverse, double *d) {
-    for (int i = 0; i < BINS; i++) {
+    for (int i = 0; i < BINS; i++) {  // part: kl
         d[i] = !reverse ? p[i] - t[i] : p[i] > 0 ? p[i] * (log(p[i] / t[i]) - kl) : 0;
     }
 }

@@ -1,0 +1,50 @@
+# make            pref, pref_onpolicy (the same file with -DON_POLICY), dev/kl, dev/jsonl, measure
+# make grade      the points of each part, and what is wrong; also as grade/results.json
+# make grade PART=dpo   the same for one part
+# make test       the tests of the whole program, which need all parts
+# make values     the program that prints what the grader compares: ./values dpo 1
+# make clean
+
+CFLAGS ?= -O1 -g
+FLAGS = -std=c11 -Wall -Wextra -Wshadow -Wno-unknown-pragmas
+
+PROGRAMS = pref pref_onpolicy measure dev/kl dev/jsonl
+all: $(PROGRAMS)
+
+pref: pref.c
+	$(CC) $(CFLAGS) $(FLAGS) pref.c -o $@ -lm
+
+pref_onpolicy: pref.c
+	$(CC) $(CFLAGS) $(FLAGS) -DON_POLICY pref.c -o $@ -lm
+
+measure: dev/measure.c pref.c
+	$(CC) $(CFLAGS) $(FLAGS) dev/measure.c -o $@ -lm
+
+dev/kl: dev/kl.c
+	$(CC) $(CFLAGS) $(FLAGS) dev/kl.c -o $@ -lm
+
+dev/jsonl: dev/jsonl.c pref.c
+	$(CC) $(CFLAGS) $(FLAGS) dev/jsonl.c -o $@ -lm
+
+TEST_SOURCES = test_pref.c pref.c dev/measure.c dev/kl.c dev/oracle.h
+test_double: $(TEST_SOURCES)
+	$(CC) $(CFLAGS) $(FLAGS) -DREAL=double test_pref.c -o $@ -lm
+
+test_float: $(TEST_SOURCES)
+	$(CC) $(CFLAGS) $(FLAGS) test_pref.c -o $@ -lm
+
+test: all test_double test_float
+	./test_double
+	./test_float
+
+grade:
+	@CC="$(CC)" PART="$(PART)" sh grade/grade.sh grade/handed . grade/results.json
+
+values: CFLAGS = -O0 -g
+values: grade/driver.c pref.c dev/kl.c
+	$(CC) $(CFLAGS) $(FLAGS) -DREAL=double -DPART_KL -I. -Idev grade/driver.c -o $@ -lm
+
+clean:
+	rm -f $(PROGRAMS) test_double test_float values grade/results.json
+
+.PHONY: all test grade clean

@@ -1,0 +1,224 @@
+#!/bin/sh
+# Tests the assignment and its grader: stubs have no points and the solution all; planted mistakes
+# lose the points of their own part, with a message that names them; and no trick gains a point.
+. "$(dirname "$0")/lib.sh"
+here=dev/assignment
+all=$(awk '$1 == "part" { printf "%s ", $2 }' $here/parts.txt)
+
+# points PART: its points in the last grading. message PART: what was wrong.
+points() { sed -n "s/^$1: \([0-9]*\) of [0-9]*\$/\1/p" "$scratch/graded"; }
+message() { sed -n "s/^$1: //p" "$scratch/graded" | sed 1d; }
+# grade FOLDER STATUS: grades what is in a folder of the assignment.
+grade() {
+    make -s -C "$1" grade >"$scratch/graded" 2>"$scratch/errors" </dev/null
+    got=$?
+    [ "$got" = 0 ] || got=1
+    same "the status of make grade" "$got" "$2"
+}
+total() { same "$1" "$(tail -n 1 "$scratch/graded")" "total: $2 of $3"; }
+# loses PART WORDS: it has no points, and its message has these words.
+loses() {
+    same "the points of $1" "$(points "$1")" 0
+    case $(message "$1") in
+    *"$2"*) pass ;;
+    *) fail "$1: expected the words: $2; got: $(message "$1")" ;;
+    esac
+}
+# The files with the solutions between the marker lines.
+solve() {  # solve FOLDER [PARTS]
+    awk -f $here/stubs.awk -v parts=" ${2:-$all} " -v keep=1 $here/parts.txt pref.c >"$1/pref.c"
+    awk -f $here/stubs.awk -v parts=" ${2:-$all} " -v keep=1 $here/parts.txt dev/kl.c >"$1/dev/kl.c"
+}
+# plant FOLDER FUNCTION SED: changes a function of the solved files, in pref.c or kl.c.
+plant() {
+    file=$1/pref.c
+    [ "$2" != kl_gradient ] || file=$1/dev/kl.c
+    sed "/^static [a-z]* $2(/,/^}/ { $3
+        }" "$file" >"$scratch/planted.c"
+    if cmp -s "$file" "$scratch/planted.c"; then fail "nothing was planted in $2: $3"; fi
+    cp "$scratch/planted.c" "$file"
+}
+
+# --- writing the folder
+holds 'make assignment' sh $here/make.sh "$scratch/a"
+says 2 "$scratch/a/ exists" sh $here/make.sh "$scratch/a"
+says 2 'there is no part dpq; the parts are: logp attention draw' \
+    sh $here/make.sh "$scratch/b" dpo dpq
+holds 'two parts alone' sh $here/make.sh "$scratch/two" ppo dpo
+same 'two parts, and their points' "$(echo $(cat "$scratch/two/grade/handed/parts"))" \
+    'ppo 10 dpo 10'
+same 'the stubs of two parts' "$(grep -c '^    return not_written' "$scratch/two/pref.c")" 2
+holds 'the handout has both parts' grep -q '^### ppo (10 points)' "$scratch/two/ASSIGNMENT.md"
+same 'no mark of a solution is left' \
+    "$(cat "$scratch/a/pref.c" "$scratch/a/dev/kl.c" | grep -c '// part:')" 0
+cc=${CC:-cc}
+for folder in a two; do
+    for source in pref.c test_pref.c dev/kl.c dev/measure.c dev/jsonl.c grade/driver.c; do
+        holds "$folder/$source compiles without warnings" $cc -std=c11 -O0 -Wall -Wextra -Wshadow \
+            -Werror -Wno-unknown-pragmas -I"$scratch/$folder" -I"$scratch/$folder/dev" \
+            -c "$scratch/$folder/$source" -o "$scratch/object"
+    done
+done
+
+# --- stubs, and the solution
+grade "$scratch/a" 1
+total 'stubs' 0 120
+for part in $all; do loses "$part" 'is not written yet'; done
+cp -R "$scratch/a" "$scratch/solved"
+solve "$scratch/solved"
+grade "$scratch/solved" 0
+total 'the solution' 120 120
+same 'nothing is printed on standard error in a pipe' "$(cat "$scratch/errors")" ''
+
+# A part that is solved alone is graded as it is among solutions, and all others are as stubs: the
+# files that the grader builds are the same. So only one part is really graded.
+join() {  # join PART FILE [NAME]
+    awk -f $here/join.awk -v part="$1" -v name=x "$scratch/a/grade/handed/${3:-pref.c}" "$2" |
+        grep -v '^#line'
+}
+mkdir -p "$scratch/one/dev"
+for part in $all; do
+    case $part in kl) file=dev/kl.c ;; *) file=pref.c ;; esac
+    join "$part" "$scratch/solved/$file" "$(basename $file)" >"$scratch/one/$file"
+    for other in $all; do
+        [ "$other" != "$part" ] || continue
+        join "$other" "$scratch/one/$file" "$(basename $file)" >"$scratch/one/joined"
+        cmp -s "$scratch/one/joined" "$scratch/a/$file" ||
+            fail "$part solved alone: $other is not a stub"
+    done
+    if cmp -s "$scratch/one/$file" "$scratch/a/$file"; then fail "$part has no solution"; else pass; fi
+done
+join dpo "$scratch/solved/pref.c" >"$scratch/two/pref.c"
+grade "$scratch/two" 1
+total 'one part of two is solved, from the file of another assignment' 10 20
+loses ppo 'is not written yet'
+
+# --- planted mistakes, those of many parts at a time; the other parts keep all of their points
+cp -R "$scratch/solved" "$scratch/m1"
+plant "$scratch/m1" loss_dpo 's/push(b, y.lost, g)/push(b, y.lost, -g)/'
+plant "$scratch/m1" loss_ipo 's/2 \* weight \* gap/weight * gap/'
+plant "$scratch/m1" loss_bon 's/b->reward\[i\] > b->reward\[best\]/b->reward[i] < b->reward[best]/
+    s/b->reward\[i\] < b->reward\[worst\]/b->reward[i] > b->reward[worst]/'
+plant "$scratch/m1" set_advantages 's/(A - m.mean) \* n \/ (n - 1)/A - m.mean/'
+plant "$scratch/m1" set_advantages_gae 's/lambda \* A/A/'
+plant "$scratch/m1" kl_gradient 's/ - kl//'
+plant "$scratch/m1" loss_ppo 's/bounded \* A < rho/bounded * A > rho/'
+plant "$scratch/m1" logp_backward 's/l\[token\[i\]\] += d/l[token[i]] -= d/; s/-d/d/'
+grade "$scratch/m1" 1
+total 'mistakes in eight parts' 55 120
+loses dpo "dlogp of the rejected response's tokens (pair 1) has the wrong sign: token 1 got -"
+loses ipo "dlogp of the chosen response's tokens (pair 1) is 0.5 times what it should be, which is 1 / 2"
+loses bon 'the values are those of a loss that imitates the worst response'
+loses advantages 'which is (n - 1) / n'
+loses gae 'with a lambda of 1: is A_{t+1} multiplied by lambda?'
+loses kl 'd of the reverse KL: the values are those without the term - KL(p || t)'
+loses ppo 'dlogp of tokens whose ratio is below 1 - clip (0.5) and whose advantage is positive'
+loses logp 'dlogits at token 1 of 11 has the wrong sign'
+cp "$scratch/graded" "$scratch/graded_m1"
+if command -v python3 >/dev/null 2>&1; then
+    python3 -c '
+import json, sys
+r = json.load(open(sys.argv[1]))
+tests = r["tests"]
+print(int(r["score"]), sum(t["score"] for t in tests), sum(t["max_score"] for t in tests), len(tests),
+      all(t["output"] for t in tests if t["score"] == 0))' "$scratch/m1/grade/results.json" >"$scratch/said" 2>&1
+    same 'results.json' "$(cat "$scratch/said")" '55 55 120 15 True'
+fi
+
+cp -R "$scratch/solved" "$scratch/m2"
+plant "$scratch/m2" loss_dpo 's/weight \* o->beta \* exp/weight * exp/'
+plant "$scratch/m2" loss_ipo 's/push(b, y.won, 2/push(b, y.won, -2/; s/push(b, y.lost, -2/push(b, y.lost, 2/'
+plant "$scratch/m2" set_advantages 's/m.std + 1e-8/m.std * sqrt((n - 1.0) \/ n) + 1e-8/'
+plant "$scratch/m2" set_advantages_gae 's/reward -= kl/reward += kl/'
+plant "$scratch/m2" attention_backward 's/ \* scale;/;/'
+plant "$scratch/m2" draw 's/greedy ? 1 : 1 \/ (real)how->temperature/1/'
+plant "$scratch/m2" loss_pref_ft 's|weight / b->n_pairs|weight / b->n_pairs / response_length(b, b->pair[p].won)|'
+plant "$scratch/m2" loss_rwr 's/ \/ o->beta/ * o->beta/'
+plant "$scratch/m2" loss_reinforce 's/b->dlogp\[i\] = /b->dlogp[i - 1] = /; s/b->dlogp\[i\] \*/b->dlogp[i - 1] */'
+plant "$scratch/m2" loss_bradley_terry 's/dvalue\[won\] -=/dvalue[won] +=/'
+plant "$scratch/m2" tune '/^#ifdef/,/^#else/ s/&run->policy/\&run->ref/'
+grade "$scratch/m2" 1
+total 'mistakes in eleven parts' 35 120
+loses dpo "dlogp of the chosen response's tokens (pair 1) is 3.33 times what it should be, which is 1 / beta"
+loses ipo 'has the wrong sign'
+loses advantages 'which is sqrt(n / (n - 1)): divide by n - 1 in the standard deviation'
+loses gae 'with the sign of the KL penalty wrong'
+loses attention 'is 2 times what it should be'
+loses draw 'tokens drawn (temperature 0.6, top_k 0): the values are those at a temperature of 1'
+loses pref-ft 'which is 1 / the number of tokens in the response'
+loses rwr 'the values are those with A * beta for A / beta'
+loses reinforce 'the right values stand one token early'
+loses bradley-terry "dvalue of the chosen response's last token (pair 1) has the wrong sign"
+loses on-policy 'who samples: 0 nobody, 1 the policy, 2 the reference (pref_onpolicy'
+
+# --- what goes wrong in one part costs that part alone
+cp -R "$scratch/solved" "$scratch/m3"
+plant "$scratch/m3" loss_dpo 's/return loss;/exit(0);/'
+plant "$scratch/m3" loss_ipo 's/return loss;/return loss * NAN;/'
+plant "$scratch/m3" loss_bon 's/double loss = 0/*(volatile int *)0 = 1; double loss = 0/'
+plant "$scratch/m3" loss_rwr 's/return loss;/for (;;) { loss++; }/'
+plant "$scratch/m3" loss_ppo 's/double loss = 0/double los = 0/'
+plant "$scratch/m3" loss_pref_ft 's/return loss;/{ return loss;/'
+plant "$scratch/m3" loss_reinforce 's/return loss;/printf("the loss\\t0\\t0.5\\n"); return loss;/'
+plant "$scratch/m3" loss_bradley_terry 's/return loss;/return loss; \/*/'
+plant "$scratch/m3" set_advantages 's/---- end of set_advantages ----//'
+plant "$scratch/m3" set_advantages_gae 's/double total = 0/while (puts("no end")) { } double total = 0/'
+grade "$scratch/m3" 1
+total 'ten parts that do not run' 55 120
+loses dpo "the program ended before it had printed: dlogp of the chosen"
+loses ipo 'the loss: is not a number'
+loses bon 'crashed: segmentation fault'
+loses rwr 'did not end within 10 seconds'
+loses ppo 'does not compile: pref.c:'
+line=$(grep -n 'double los = 0' "$scratch/m3/pref.c" | cut -d : -f 1)
+number=$(message ppo | sed 's/.*pref.c:\([0-9]*\):.*/\1/')
+same "the line of the error is the student's" "$((number > line && number < line + 16))" 1
+loses pref-ft 'does not compile: '
+loses reinforce "an unexpected line in the output: 'the loss"
+loses bradley-terry 'does not compile: '
+loses advantages 'the marker lines around set_advantages in pref.c are not as they were handed out'
+loses gae 'printed more than 1 MB'
+
+# --- tricks, in an assignment of one part, which is quick to grade
+holds 'one part alone' sh $here/make.sh "$scratch/dpo" dpo
+expected=$scratch/dpo/grade/handed/expected/dpo
+trick() {  # trick NAME POINTS LINE: with a line before all others
+    { echo "$3"; cat "$scratch/dpo/grade/handed/pref.c"; } >"$scratch/dpo/pref.c"
+    make -s -C "$scratch/dpo" grade >"$scratch/graded" 2>&1 </dev/null
+    same "$1" "$(points dpo)" "$2"
+}
+trick 'fabs is 0' 0 '#define fabs(x) 0'
+trick 'printf does nothing' 0 '#define printf(...)'
+trick 'main is another' 0 '#define main(...) main(void) { return 0; } int other(__VA_ARGS__)'
+trick 'a constructor that ends the program' 0 \
+    '__attribute__((constructor)) static void f(void) { extern void _exit(int); _exit(0); }'
+solve "$scratch/dpo" dpo
+awk '/^static double loss_dpo/ { print "static double twice(double x) { return 2 * x; }" } { print }' \
+    "$scratch/dpo/pref.c" | sed 's/push(b, y.won, -g)/push(b, y.won, -twice(g) \/ 2)/' >"$scratch/helped.c"
+cp "$scratch/helped.c" "$scratch/dpo/pref.c"
+grade "$scratch/dpo" 0
+total 'a helper outside the part' 10 10
+awk '{ printf "%s\r\n", $0 }' "$scratch/helped.c" >"$scratch/dpo/pref.c"
+grade "$scratch/dpo" 0
+total 'lines that end in CR LF' 10 10
+
+# --- the teacher's way: a fresh seed, and no expected values on disk
+says 2 'make grade needs a folder' make grade
+says 2 'no pref.c there' make -s grade SUBMISSION="$scratch" PARTS=dpo RESULTS="$scratch/r.json"
+mkdir "$scratch/flat"
+cp "$scratch/m1/pref.c" "$scratch/m1/dev/kl.c" "$scratch/flat"
+make -s grade SUBMISSION="$scratch/flat" RESULTS="$scratch/r.json" >"$scratch/graded" 2>&1
+total 'the same mistakes' 55 120
+same 'the same points' "$(grep '^[a-z-]*: [0-9]* of' "$scratch/graded")" \
+    "$(grep '^[a-z-]*: [0-9]* of' "$scratch/graded_m1")"
+holds 'the results are there' grep -q '"score": 55' "$scratch/r.json"
+# It prints the values that the assignment's folder holds, and ends.
+cheat='    FILE *f = fopen("'$expected'", "r"); int c;
+    while ((c = getc(f)) != EOF) { putchar(c); } exit(0);'
+CHEAT=$cheat awk '/^    return not_written/ { print ENVIRON["CHEAT"] } { print }' \
+    "$scratch/dpo/grade/handed/pref.c" >"$scratch/flat/pref.c"
+holds 'the cheat is there' grep -q fopen.*expected/dpo "$scratch/flat/pref.c"
+make -s grade SUBMISSION="$scratch/flat" PARTS=dpo RESULTS="$scratch/r.json" >"$scratch/graded" 2>&1
+total 'stored values gain nothing' 0 10
+
+finish assignment
