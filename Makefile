@@ -7,9 +7,14 @@
 # make bench      speed of training and sampling
 # make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=1536
 # make pairs JSONL="file.jsonl"   pairs.tsv, or OUT="file.tsv", from preference pairs in JSON Lines
+<<<<<<< HEAD
 # make assignment   a folder for a class, with functions that are left to write: all parts, or
 #                 PARTS="dpo ppo"
 # make grade SUBMISSION="folder"   the points of a student's pref.c, also as RESULTS="grade.json"
+=======
+# make exercise NAME=slic   whether the method slic, which you have added to pref.c, is right; the
+#                 exercises are in dev/EXERCISES.md
+>>>>>>> 94e706639d74f12f55c969ffa8664c6e1c107660
 # make clean
 # PORTABLE=1 leaves out -march=native, OMP=0 leaves out OpenMP.
 
@@ -112,6 +117,17 @@ else
 	./dev/tok -V $(V) dev/stories.txt tinystories_tok.bin
 endif
 
+# The checker includes pref.c, so it is built anew after every change of it.
+dev/solutions/check: dev/solutions/check.c pref.c .flags
+	@$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
+
+exercise: dev/solutions/check
+ifndef NAME
+	@echo 'make exercise needs a name: make exercise NAME=slic' >&2; exit 2
+else
+	@./dev/solutions/check "$(NAME)"
+endif
+
 OUT = pairs.tsv
 pairs: dev/jsonl
 ifndef JSONL
@@ -135,7 +151,14 @@ endif
 # assignment/ stays, because somebody may have written in it.
 clean:
 	rm -f $(PROGRAMS) pref_debug pref_onpolicy_debug test_float test_double test_asan .flags
+<<<<<<< HEAD
 	rm -f dev/stories dev/tok dev/report dev/stories.txt grade.json *.tmp
 	rm -rf dev/coverage assignment.tmp
 
 .PHONY: all test debug asan coverage bench data pairs assignment grade clean FORCE
+=======
+	rm -f dev/stories dev/tok dev/report dev/stories.txt dev/solutions/check *.tmp
+	rm -rf dev/coverage
+
+.PHONY: all test debug asan coverage bench data pairs exercise clean FORCE
+>>>>>>> 94e706639d74f12f55c969ffa8664c6e1c107660

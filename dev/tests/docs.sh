@@ -47,7 +47,7 @@ commands() {
     }
     /^\(gdb\) / && kind == "sh" { print "gdb\t" substr($0, 7); next }
     /^## For teachers/ { print "cd\t" }  # what follows is for the repository
-    kind == "" && !/^    (make|gdb|sh|awk|patch|git|[.]\/)/ { next }
+    kind == "" && !/^    (make|gdb|sh|awk|patch|git|grep|for|cp|mkdir|[A-Za-z]+=|[.]\/)/ { next }
     kind == "sh" || kind == "" { sub(/^    /, ""); if (NF) { print "sh\t" $0 } }
     kind == "python" || kind == "gnuplot" { block = block $0 "\\n" }' "$1"
 }
@@ -68,6 +68,7 @@ page() {
         case $kind in
             gdb) continue ;;  # has been typed
             cd) here=$clone; continue ;;
+            sh) case $text in [a-z]*=*) eval "$text"; continue ;; esac ;;
             python) command -v "$python" > /dev/null && "$python" -c 'import pandas, matplotlib' \
                 2> /dev/null || { echo "docs: not run, pandas is missing"; continue; }
                 printf "$text" > "$scratch/block.py"
@@ -110,6 +111,11 @@ for file in pref.c dev/kl.c; do
 done
 cd "$scratch/folder" && page ASSIGNMENT.md
 cd "$clone" || exit 1
+
+# The exercises, on one seed
+SEEDS=11
+export SEEDS
+page dev/EXERCISES.md
 
 # What takes more than a moment shows a line on a terminal, and nothing in a pipe.
 shows() {  # shows WORDS COMMAND
