@@ -7,14 +7,11 @@
 # make bench      speed of training and sampling
 # make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=1536
 # make pairs JSONL="file.jsonl"   pairs.tsv, or OUT="file.tsv", from preference pairs in JSON Lines
-<<<<<<< HEAD
 # make assignment   a folder for a class, with functions that are left to write: all parts, or
 #                 PARTS="dpo ppo"
 # make grade SUBMISSION="folder"   the points of a student's pref.c, also as RESULTS="grade.json"
-=======
 # make exercise NAME=slic   whether the method slic, which you have added to pref.c, is right; the
 #                 exercises are in dev/EXERCISES.md
->>>>>>> 94e706639d74f12f55c969ffa8664c6e1c107660
 # make clean
 # PORTABLE=1 leaves out -march=native, OMP=0 leaves out OpenMP.
 
@@ -151,14 +148,7 @@ endif
 # assignment/ stays, because somebody may have written in it.
 clean:
 	rm -f $(PROGRAMS) pref_debug pref_onpolicy_debug test_float test_double test_asan .flags
-<<<<<<< HEAD
-	rm -f dev/stories dev/tok dev/report dev/stories.txt grade.json *.tmp
+	rm -f dev/stories dev/tok dev/report dev/stories.txt dev/solutions/check grade.json *.tmp
 	rm -rf dev/coverage assignment.tmp
 
-.PHONY: all test debug asan coverage bench data pairs assignment grade clean FORCE
-=======
-	rm -f dev/stories dev/tok dev/report dev/stories.txt dev/solutions/check *.tmp
-	rm -rf dev/coverage
-
-.PHONY: all test debug asan coverage bench data pairs exercise clean FORCE
->>>>>>> 94e706639d74f12f55c969ffa8664c6e1c107660
+.PHONY: all test debug asan coverage bench data pairs exercise assignment grade clean FORCE

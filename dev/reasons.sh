@@ -51,10 +51,10 @@ story() {
 for word in ${*:-length push stories}; do
     echo "$word"
     case $word in
-        length)  # C5: how the lead of contrast depends on the length of responses
-            for len in 1 2 3 5 9; do
+        length)  # C5: the lead of dpo over bon by the length of responses (1 and 9: see C5b and C5)
+            for len in 2 3 5; do
                 for task in r1 r2; do
-                    for method in bon rwr dpo ipo; do
+                    for method in bon dpo; do
                         run len${len}_${method}_$task pref $len --method $method --task $task
                     done
                 done
