@@ -1,6 +1,6 @@
 # Prints the handout: the template, with the parts of parts.txt in place of its lines @TABLE@ and
-# @PARTS@, their points in place of @TOTAL@, and a part to begin with (dpo, if it is there) and its
-# function in place of @FIRST@ and @FUNCTION@.
+# @PARTS@, their points in place of @TOTAL@, and a part to begin with (dpo, if it is there), its
+# function and its file in place of @FIRST@, @FUNCTION@ and @FILE@.
 #
 #   awk -f handout.awk -v parts=" dpo ppo " parts.txt ASSIGNMENT.md
 
@@ -60,6 +60,7 @@ FNR == NR {
 {
     gsub(/@TOTAL@/, total)
     gsub(/@FIRST@/, name[first])
+    gsub(/@FILE@/, name[first] == "kl" ? "dev/kl.c" : "pref.c")
     gsub(/@FUNCTION@/, function_of[first])
     print
 }

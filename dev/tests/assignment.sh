@@ -207,7 +207,8 @@ says 2 'make grade needs a folder' make grade
 says 2 'no pref.c there' make -s grade SUBMISSION="$scratch" PARTS=dpo RESULTS="$scratch/r.json"
 mkdir "$scratch/flat"
 cp "$scratch/m1/pref.c" "$scratch/m1/dev/kl.c" "$scratch/flat"
-make -s grade SUBMISSION="$scratch/flat" RESULTS="$scratch/r.json" >"$scratch/graded" 2>&1
+make -s grade SUBMISSION="$scratch/flat" RESULTS="$scratch/r.json" \
+    >"$scratch/graded" 2>"$scratch/errors"
 total 'the same mistakes' 55 120
 same 'the same points' "$(grep '^[a-z-]*: [0-9]* of' "$scratch/graded")" \
     "$(grep '^[a-z-]*: [0-9]* of' "$scratch/graded_m1")"
@@ -218,7 +219,8 @@ cheat='    FILE *f = fopen("'$expected'", "r"); int c;
 CHEAT=$cheat awk '/^    return not_written/ { print ENVIRON["CHEAT"] } { print }' \
     "$scratch/dpo/grade/handed/pref.c" >"$scratch/flat/pref.c"
 holds 'the cheat is there' grep -q fopen.*expected/dpo "$scratch/flat/pref.c"
-make -s grade SUBMISSION="$scratch/flat" PARTS=dpo RESULTS="$scratch/r.json" >"$scratch/graded" 2>&1
+make -s grade SUBMISSION="$scratch/flat" PARTS=dpo RESULTS="$scratch/r.json" \
+    >"$scratch/graded" 2>"$scratch/errors"
 total 'stored values gain nothing' 0 10
 
 finish assignment
