@@ -24,7 +24,7 @@ case "$1 $*" in
     pairs*) set -- "$@" -n 30 ;;
     rm*) set -- "$@" --steps 3 ;;
     tune*--queries*) set -- "$@" --queries 300 ;;
-    tune*) set -- "$@" --steps 3 ;;
+    tune*) set -- "$@" --steps 2 --eval-every 2 ;;
     eval*) set -- "$@" -n 16 ;;
 esac
 exec "$(dirname "$0")/real/$(basename "$0")" "$@"
