@@ -138,7 +138,7 @@ if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
     shows "making the data of the first steps" real/pref tune --task r1 --method bon -m ref.bin --steps 1
     shows "bon, step 2 of 2" real/pref tune --task r1 --method bon -m ref.bin --steps 2
     shows "sft, step 2 of 2" real/pref sft --steps 2 --batch 2 -o two.bin
-    shows "16 of 20 pairs" real/pref pairs -m sft.bin --task min -n 20 -o few.tsv
+    shows "20 of 20 pairs" real/pref pairs -m sft.bin --task min -n 20 -o few.tsv
     shows "rm, step 2 of 2" real/pref rm -m sft.bin --pairs few.tsv --steps 2 -o few.bin
     shows "measuring the responses to 8 prompts" \
         real/measure eval -m sft.bin --ref sft.bin --task min -n 8
