@@ -22,7 +22,7 @@ program that runs pref and this one (an emulator); TEST_JOBS is how many tests r
 
 static int is_double(void) { return sizeof(real) == sizeof(double); }
 
-enum { CHECKS = 4096, SHOWN = 5, TIME_LIMIT = 120 };
+enum { CHECKS = 4096, SHOWN = 5, TIME_LIMIT = 360 };
 static struct {
     const char *self, *directory; // this program; a scratch folder
     const char *program;          // what cli() runs, such as "./pref_onpolicy"; NULL: this program
