@@ -75,8 +75,7 @@ for word in ${*:-length push stories}; do
                 story $method 3e-4 --lr 3e-4
             done
             story dpo beta0.5 --beta 0.5
-            for beta in 0.3 3; do story rwr beta$beta --beta $beta; done
-            for method in dpo ppo; do story $method n2 -n 2 --batch 32; done ;;
+            for beta in 0.3 3; do story rwr beta$beta --beta $beta; done ;;
         *) echo "reasons.sh: unknown word '$word'" >&2; exit 2 ;;
     esac
 done

@@ -58,7 +58,8 @@ commands() {
     kind == "sh" || kind == "" { sub(/^    /, ""); if (NF) { print "sh\t" $0 } }
     kind == "python" || kind == "gnuplot" { block = block $0 "\\n" }' "$1"
 }
-# run WHERE LINE: runs a line of shell in the folder where the lines before it have led
+# run LINE [TYPED]: runs a line of shell in the folder to which the lines before it have led, with the
+# lines of a file as its input
 run() {
     (cd "$here" && eval "$1" && pwd > "$scratch/here") > "$scratch/said" 2>&1 < "${2:-/dev/null}"
 }
