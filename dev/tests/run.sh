@@ -344,8 +344,9 @@ if ! ignored INT && script -qec true /dev/null > /dev/null 2>&1 < /dev/null; the
     rm -f out/bandit/*bon* waits
     echo "--method bon" > slow
     : > "$scratch/told"
+    # The shell that script starts is interrupted, too, and must live on to print the status.
     { poll test -s waits; sleep 0.7; printf '\003'; poll grep -q '^status' "$scratch/told"; } |
-        script -qec 'sh ./run.sh bandit -j 2; echo "status $?"' /dev/null > "$scratch/told"
+        script -qec 'trap : INT; sh ./run.sh bandit -j 2 || echo "status $?"' /dev/null > "$scratch/told"
     tr '\r' '\n' < "$scratch/told" > "$scratch/said"
     for words in '^[0-9]* of [0-9]* done, about [0-9]* s left; now .*_bon_r' 'status 130' \
             'run.sh: stopped; the same command continues'; do
