@@ -4,8 +4,9 @@
 # indented by four spaces that begin with the name of a program; lines that begin with (gdb) are typed
 # into the gdb that the line before them starts.
 # Blocks of python and gnuplot are run if these programs are there (PYTHON names the former).
-# So that this takes minutes and not hours, trainings have few steps: in the clone, scripts of the
-# programs' names stand before the programs. `make test` is left out, since CI runs it anyway.
+# So that this takes minutes and not hours, the story model is tiny and trainings have few steps: in
+# the clone, scripts of the programs' names stand before the programs. `make test` is left out, since
+# CI runs it anyway.
 . "$(dirname "$0")/lib.sh"
 clone=$scratch/clone python=${PYTHON-python3}
 mkdir "$scratch/bin"
@@ -20,7 +21,7 @@ stand_in() {
 #!/bin/sh
 case "$1 $*" in
     sft*bandit* | sft*--help*) ;;
-    sft*) set -- "$@" --steps 60 --batch 8 ;;
+    sft*) set -- "$@" --steps 60 --batch 8 -L 1 -H 1 -C 16 ;;
     pairs*) set -- "$@" -n 30 ;;
     rm*) set -- "$@" --steps 3 ;;
     tune*--queries*) set -- "$@" --queries 300 ;;
