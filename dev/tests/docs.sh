@@ -4,9 +4,9 @@
 # indented by four spaces that begin with the name of a program; lines that begin with (gdb) are typed
 # into the gdb that the line before them starts.
 # Blocks of python and gnuplot are run if these programs are there (PYTHON names the former).
-# So that this takes minutes and not hours, the story model is tiny and trainings have few steps: in
-# the clone, scripts of the programs' names stand before the programs. `make test` is left out, since
-# CI runs it anyway.
+# So that this takes minutes and not hours, the story model is tiny, trainings have few steps and the
+# bandit's share a reference: in the clone, scripts of the programs' names stand before the programs.
+# `make test` is left out, since CI runs it anyway.
 . "$(dirname "$0")/lib.sh"
 clone=$scratch/clone python=${PYTHON-python3}
 mkdir "$scratch/bin"
@@ -19,8 +19,17 @@ stand_in() {
     mkdir -p real
     mv "$1" real && cat > "$1" << 'END' && chmod +x "$1"
 #!/bin/sh
+case "$1 $* " in
+    tune*' -m '* | tune*--len* | *--help*) ;;
+    tune*' r1 '* | tune*' r2 '*)
+        ref=$(dirname "$0")/real/ref.bin
+        [ -s "$ref" ] || "$(dirname "$0")/real/pref" sft --task bandit --steps 30 -o "$ref" > /dev/null
+        set -- "$@" -m "$ref" ;;
+esac
 case "$1 $*" in
-    sft*bandit* | sft*--help*) ;;
+    *--help*) ;;
+    sft*bandit*--seed*) set -- "$@" --steps 30 ;;  # those of run.sh
+    sft*bandit*) ;;
     sft*) set -- "$@" --steps 60 --batch 8 -L 1 -H 1 -C 16 ;;
     pairs*) set -- "$@" -n 30 ;;
     rm*) set -- "$@" --steps 3 ;;
