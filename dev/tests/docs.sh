@@ -14,21 +14,25 @@ export CFLAGS="-O1 -ftree-vectorize"  # quick to compile, and not slow to run
 git clone -q . "$clone" && cd "$clone" || exit 1
 make -s -j 2 all dev/report > /dev/null || exit 1
 
+mkdir real
+./pref sft --task bandit -o real/ref.bin > /dev/null
+./pref sft --task bandit --len 1 -o real/ref_len1.bin > /dev/null
+
 # stand_in NAME: puts a script in the place of a program that runs the program with few steps
 stand_in() {
-    mkdir -p real
     mv "$1" real && cat > "$1" << 'END' && chmod +x "$1"
 #!/bin/sh
+real=$(dirname "$0")/real
 case "$1 $* " in
-    tune*' -m '* | tune*--len* | *--help*) ;;
-    tune*' r1 '* | tune*' r2 '*)
-        ref=$(dirname "$0")/real/ref.bin
-        [ -s "$ref" ] || "$(dirname "$0")/real/pref" sft --task bandit --steps 30 -o "$ref" > /dev/null
-        set -- "$@" -m "$ref" ;;
+    *--help* | tune*' -m '* | tune*--len*) ;;
+    tune*' r1 '* | tune*' r2 '*) set -- "$@" -m "$real/ref.bin" ;;
 esac
 case "$1 $*" in
     *--help*) ;;
-    sft*bandit*--seed*) set -- "$@" --steps 30 ;;  # those of run.sh
+    sft*bandit*--seed*)  # one of run.sh's references
+        while [ "$1" != -o ]; do shift; done
+        case $2 in *len1*) cp "$real/ref_len1.bin" "$2" ;; *) cp "$real/ref.bin" "$2" ;; esac
+        exit ;;
     sft*bandit*) ;;
     sft*) set -- "$@" --steps 60 --batch 8 -L 1 -H 1 -C 16 ;;
     pairs*) set -- "$@" -n 30 ;;
@@ -37,7 +41,7 @@ case "$1 $*" in
     tune*) set -- "$@" --steps 2 --eval-every 2 ;;
     eval*) set -- "$@" -n 16 ;;
 esac
-exec "$(dirname "$0")/real/$(basename "$0")" "$@"
+exec "$real/$(basename "$0")" "$@"
 END
 }
 # Only for those that make has built anew.
