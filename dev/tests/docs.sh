@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 clone=$scratch/clone python=${PYTHON-python3}
 mkdir "$scratch/bin"
-export CFLAGS="-O1 -ftree-vectorize"  # quick to compile, and not slow to run
+export CFLAGS="-O2 -ftree-vectorize"  # quick to compile, and not slow to run
 git clone -q . "$clone" && cd "$clone" || exit 1
 make -s -j 2 all dev/report > /dev/null || exit 1
 
