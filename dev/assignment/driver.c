@@ -67,10 +67,13 @@ static real *randoms(int n, double a, double b) {
 }
 
 // A batch with prompts and responses of several lengths. All that a loss can read is random; so are
-// dlogp and dvalue, which are to be set to zero.
+// dlogp and dvalue, which are to be set to zero. After the last row and the last pair there is one
+// more that does not count: who takes it for one gets other values.
 static Batch random_batch(int n_groups, int group) {
     static const int lengths[] = {3, 5, 2, 6, 1, 4, 2};
-    Batch b = batch_new(n_groups * group, n_groups * group * 10, group);
+    Batch b = batch_new((n_groups + 1) * group, (n_groups + 1) * group * 10, group);
+    b.pair = alloc((uint64_t)n_groups * group * group, sizeof(Pair), "pairs");
+    for (int p = 0; p < n_groups * group * group; p++) { b.pair[p] = (Pair){0, 1, 3}; }
     for (int r = 0; r < n_groups * group; r++) {
         int token[10], prompt = 1 + (r / group + 1) % 3, n = prompt + lengths[r % 7];
         for (int i = 0; i < n; i++) { token[i] = rng_below(&rng, 50); }
@@ -82,6 +85,9 @@ static Batch random_batch(int n_groups, int group) {
     for (int i = 0; i < 9; i++) {
         *arrays[i] = randoms(b.n_tokens, i < 3 ? -3 : -2, i < 3 ? 0 : 2);
     }
+    b.row[b.n_rows + 1] = b.n_tokens;  // the row too many: all tokens of the first response on
+    b.start[b.n_rows] = b.start[0];
+    b.reward[b.n_rows] = 0.9;
     return b;
 }
 
@@ -134,45 +140,124 @@ static void put_pairs(const Batch *b) {
     }
 }
 
+// The values of pairs of their own under a mistake that is made by changing the batch or the options
+// (then both are as before), and for dlogp by a factor.
+static void put_mistaken_pairs(Batch b, Loss loss, Options o, double factor) {
+    loss_and_dlogp(&b, loss, &o);
+    for (int i = 0; i < b.n_tokens; i++) { b.dlogp[i] *= (real)factor; }
+    put_pairs(&b);
+}
+
+static void put_pair_mistakes(const Batch *right, Loss loss, const Options *o) {
+    Batch b = *right;
+    if (begin_mistake("of sums over prompt and response: is the response alone summed?")) {
+        b.start = right->row;
+        put_mistaken_pairs(b, loss, *o, 1);
+        b.start = right->start;
+    }
+    b.pair = alloc(b.n_pairs, sizeof(Pair), "pairs");
+    for (int p = 0; p < b.n_pairs; p++) {
+        Pair y = right->pair[p];
+        b.pair[p] = (Pair){y.lost, y.won, y.weight};
+    }
+    double value = 0;
+    if (begin_mistake("of chosen and rejected exchanged")) {
+        value = loss_and_dlogp(&b, loss, o);
+        for (int p = 0; p < b.n_pairs; p++) { b.pair[p] = right->pair[p]; }
+        put_pairs(&b);
+        finish_loss(&b, value, "");
+    }
+    if (loss != loss_ipo && begin_mistake("divided by the number of responses, not of pairs")) {
+        put_mistaken_pairs(b, loss, *o, 0.5);
+    }
+    if (loss == loss_pref_ft) { return; }
+    if (begin_mistake("without the reference: h has log pi_ref, too")) {
+        b.ref_logp = randoms(b.n_tokens, 0, 0);
+        put_mistaken_pairs(b, loss, *o, 1);
+        b.ref_logp = right->ref_logp;
+    }
+    if (loss == loss_ipo) {
+        if (begin_mistake("with beta in the place of tau")) {
+            put_mistaken_pairs(b, loss, (Options){.tau = o->beta}, 1);
+        }
+        return;
+    }
+    if (begin_mistake("without beta")) { put_mistaken_pairs(b, loss, (Options){.beta = 1}, 1); }
+    if (begin_mistake("without beta inside the sigmoid")) {
+        put_mistaken_pairs(b, loss, (Options){.beta = 1}, o->beta);
+    }
+    if (begin_mistake("with tau in the place of beta")) {
+        put_mistaken_pairs(b, loss, (Options){.beta = o->tau}, 1);
+    }
+    if (begin_mistake("with sigmoid(beta h) for sigmoid(-beta h)")) {
+        put_mistaken_pairs(b, loss, (Options){.beta = -o->beta}, -1);
+    }
+    if (begin_mistake("with log sigmoid for sigmoid: exp is missing")) {
+        loss_and_dlogp(&b, loss, o);
+        for (int p = 0; p < b.n_pairs; p++) {
+            Pair y = b.pair[p];
+            double x = log_sigmoid(-o->beta * margin(&b, y));
+            for (int r = 0; r < 2; r++) {
+                int row = r ? y.lost : y.won;
+                for (int i = b.start[row]; i < b.row[row + 1]; i++) {
+                    b.dlogp[i] *= (real)(x / exp(x));
+                }
+            }
+        }
+        put_pairs(&b);
+    }
+}
+
+// The tokens of responses that are in two pairs; b has groups of three.
+static void put_shared(const Batch *b) {
+    char label[100];
+    for (int r = 0; r < b->n_rows; r++) {
+        snprintf(label, sizeof label, "dlogp of the tokens of response %d (it is in two pairs)", r + 1);
+        put_response(b, b->dlogp, r, label);
+    }
+}
+
+// What the last pair of each response adds to its dlogp.
+static void put_last_pairs(Batch b, Loss loss, const Options *o) {
+    int n = b.n_pairs;
+    real *dlogp = randoms(b.n_tokens, 0, 0);
+    const Pair *pair = b.pair;
+    for (int p = 0; p < n; p++) {
+        Pair y = pair[p];
+        y.weight /= n;
+        b.pair = &y;
+        b.n_pairs = 1;
+        loss_and_dlogp(&b, loss, o);
+        for (int i = 0; i < b.n_tokens; i++) { dlogp[i] = b.dlogp[i] != 0 ? b.dlogp[i] : dlogp[i]; }
+    }
+    b.dlogp = dlogp;
+    put_shared(&b);
+}
+
+// With the third case's beta, exp(-beta h) overflows.
 static void grade_pairs(Loss loss) {
     static const double weights[] = {0.7, 1.6, 1, 2.3, 0.4};
-    static const Options cases[] = {{.beta = 0.3, .tau = 0.15}, {.beta = 2.5, .tau = 0.8}};
+    static const Options cases[] = {{.beta = 0.3, .tau = 0.15}, {.beta = 2.5, .tau = 0.8},
+                                    {.beta = 2000, .tau = 0.002}};
     Batch b = random_batch(5, 2), g = random_batch(2, 3);
     pairs_of_their_own(&b, weights);
     make_pairs(&g);
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 3; k++) {
         const Options *o = &cases[k];
         constant("beta", o->beta);
         constant("tau", o->tau);
         double value = start_loss(&b, loss, o);
         put_pairs(&b);
-        finish_loss(&b, value, "");
-        if (begin_mistake("of sums over prompt and response: is the response alone summed?")) {
-            int *start = b.start;
-            b.start = b.row;
-            loss_and_dlogp(&b, loss, o);
-            b.start = start;
-            put_pairs(&b);
-        }
-        if (begin_mistake("of chosen and rejected exchanged")) {
-            for (int p = 0; p < b.n_pairs; p++) {
-                Pair y = b.pair[p];
-                b.pair[p] = (Pair){y.lost, y.won, y.weight};
-            }
-            value = loss_and_dlogp(&b, loss, o);
-            pairs_of_their_own(&b, weights);
-            put_pairs(&b);
-            finish_loss(&b, value, "");
-        }
+        finish_loss(&b, value, k < 2 ? "" : " (beta h is as large as 10,000)");
+        if (k < 2) { put_pair_mistakes(&b, loss, o); }
         mistake = NULL;
         value = start_loss(&g, loss, o);
-        for (int r = 0; r < g.n_rows; r++) {
-            char label[100];
-            snprintf(label, sizeof label,
-                     "dlogp of the tokens of response %d, which is in two pairs", r + 1);
-            put_response(&g, g.dlogp, r, label);
-        }
+        put_shared(&g);
         finish_loss(&g, value, " of groups of three responses");
+        if (begin_mistake("of each response's last pair: is something added to dlogp, or set?")) {
+            put_last_pairs(g, loss, o);
+        }
+        mistake = NULL;
     }
 }
 
@@ -203,7 +288,7 @@ static void grade_bradley_terry(void) {
     value = start_loss(&g, loss_bradley_terry, NULL);
     for (int r = 0; r < g.n_rows; r++) {
         put(1, (double)g.dvalue[g.row[r + 1] - 1],
-            "dvalue of the last token of response %d, which is in two pairs", r + 1);
+            "dvalue of the last token of response %d (it is in two pairs)", r + 1);
     }
     put(0, value, "the loss of groups of three responses");
     if (begin_mistake("of chosen and rejected exchanged")) {

@@ -28,8 +28,8 @@ seconds=10 seed=1
 die() { echo "grade: $1" >&2; exit 2; }
 absolute() { (cd "$1" 2>/dev/null && pwd) || die "$1: no such folder"; }
 
-# -O0, because a program is built for each part, and none runs long. Warnings are for make all.
-flags='-std=c11 -O0 -w -DREAL=double'
+# -O0, because a program is built for each part, and none runs long.
+flags='-std=c11 -O0 -Werror=return-type -DREAL=double'
 $cc -std=c11 -O1 "$tools/judge.c" -o "$work/judge" -lm || die "judge.c does not compile"
 judge() { "$work/judge" "$@"; }
 
@@ -38,7 +38,7 @@ build() {
     cp "$tools/driver.c" "$1/driver.c" || exit 2
     (cd "$1" && judge run 60 100 build.out build.err $cc $flags $3 driver.c -o "$2" -lm) \
         >"$1/build.said" && return
-    why=$(grep -m 1 -E 'error|undefined' "$1/build.err") || why=$(cat "$1/build.said")
+    why=$(grep -m 1 -E 'error: |undefined' "$1/build.err") || why=$(cat "$1/build.said")
     echo "does not compile: $why" | cut -c 1-300
     return 1
 }

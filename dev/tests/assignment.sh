@@ -179,8 +179,36 @@ loses bradley-terry 'does not compile: '
 loses advantages 'the marker lines around set_advantages in pref.c are not as they were handed out'
 loses gae 'printed more than 1 MB'
 
-# --- tricks, in an assignment of one part, which is quick to grade
-holds 'one part alone' sh $here/make.sh "$scratch/dpo" dpo
+# --- more mistakes, in assignments of one part, which are quick to grade
+for part in dpo ipo reinforce; do
+    holds "$part alone" sh $here/make.sh "$scratch/$part" $part
+    solve "$scratch/$part" $part
+    cp "$scratch/$part/pref.c" "$scratch/$part.c"
+done
+slip() {  # slip PART SED WORDS: a change of its function, and what is said about it
+    cp "$scratch/$1.c" "$scratch/$1/pref.c"
+    plant "$scratch/$1" "loss_$1" "$2"
+    make -s -C "$scratch/$1" grade >"$scratch/graded" 2>&1 </dev/null
+    loses "$1" "$3"
+}
+slip dpo 's/p < b->n_pairs/p <= b->n_pairs/' "dlogp of the chosen response's tokens (pair 1)"
+slip dpo 's/log_sigmoid(o->beta \* h)/-log(1 + exp(-o->beta * h))/' \
+    'the loss (beta h is as large as 10,000): is not a number'
+slip dpo 's/o->beta \*//; s/-o->beta \* h/-h/' 'the values are those without beta'
+slip dpo 's/-o->beta \* h/-h/' 'the values are those without beta inside the sigmoid'
+slip dpo 's/(-o->beta/(o->beta/' 'the values are those with sigmoid(beta h) for sigmoid(-beta h)'
+slip dpo 's/exp(log_sigmoid(-o->beta \* h))/log_sigmoid(-o->beta * h)/' 'exp is missing'
+slip dpo 's/o->beta/o->tau/g' 'the values are those with tau in the place of beta'
+slip dpo 's/margin(b, y)/response_sum(b, b->logp, y.won) - response_sum(b, b->logp, y.lost)/' \
+    'the values are those without the reference'
+slip dpo 's/y.weight \/ b->n_pairs/y.weight \/ b->n_rows/' 'divided by the number of responses, not of pairs'
+slip dpo 's/push(b, y.\(.*\), \(.*g\));/for (int i = b->start[y.\1]; i < b->row[y.\1 + 1]; i++) { b->dlogp[i] = \2; }/' \
+    "the values are those of each response's last pair: is something added to dlogp, or set?"
+slip dpo 's/return loss;//' 'does not compile: pref.c:'
+slip ipo 's/o->tau/o->beta/' 'the values are those with beta in the place of tau'
+slip reinforce 's/r < b->n_rows/r <= b->n_rows/' "dlogp of the prompts' tokens"
+
+# --- tricks
 expected=$scratch/dpo/grade/handed/expected/dpo
 trick() {  # trick NAME POINTS LINE: with a line before all others
     { echo "$3"; cat "$scratch/dpo/grade/handed/pref.c"; } >"$scratch/dpo/pref.c"

@@ -37,7 +37,7 @@ case "$1 $*" in
     sft*) set -- "$@" --steps 60 --batch 8 -L 1 -H 1 -C 16 ;;
     pairs*) set -- "$@" -n 30 ;;
     rm*) set -- "$@" --steps 3 ;;
-    tune*--queries*) set -- "$@" --queries 300 ;;
+    tune*--queries*) set -- "$@" --queries 100 ;;
     tune*) set -- "$@" --steps 2 --eval-every 2 ;;
     eval*) set -- "$@" -n 16 ;;
 esac
