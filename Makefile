@@ -8,7 +8,7 @@
 # make data       tinystories_tok.bin from our own stories; TEXT="file.txt": from any corpus; V=1536
 # make pairs JSONL="file.jsonl"   pairs.tsv, or OUT="file.tsv", from preference pairs in JSON Lines
 # make assignment   a folder for a class, with functions that are left to write: all parts, or
-#                 PARTS="dpo ppo"
+#                 PARTS="dpo ppo"; FOLDER="assignment"
 # make grade SUBMISSION="folder"   the points of a student's pref.c, also as RESULTS="grade.json"
 # make exercise NAME=slic   whether the method slic, which you have added to pref.c, is right; the
 #                 exercises are in dev/EXERCISES.md
@@ -118,9 +118,12 @@ endif
 dev/solutions/check: dev/solutions/check.c pref.c .flags
 	@$(CC) $(CFLAGS) $(FLAGS) $< -o $@ -lm
 
+CHECKED = $(notdir $(basename $(wildcard dev/solutions/*.txt)))
 exercise: dev/solutions/check
 ifndef NAME
 	@echo 'make exercise needs a name: make exercise NAME=slic' >&2; exit 2
+else ifeq ($(wildcard dev/solutions/$(NAME).txt),)
+	@echo 'there is no checker for $(NAME); there is one for: $(CHECKED)' >&2; exit 2
 else
 	@./dev/solutions/check "$(NAME)"
 endif
@@ -134,15 +137,17 @@ else
 endif
 
 PARTS =
+FOLDER = assignment
 assignment:
-	@CC="$(CC)" sh dev/assignment/make.sh assignment $(PARTS)
+	@CC="$(CC)" sh dev/assignment/make.sh "$(FOLDER)" $(PARTS)
 
 RESULTS = grade.json
 grade:
 ifndef SUBMISSION
 	@echo 'make grade needs a folder with a pref.c: make grade SUBMISSION="folder"' >&2; exit 2
 else
-	@CC="$(CC)" sh dev/assignment/make.sh --grade "$(SUBMISSION)" "$(RESULTS)" $(PARTS)
+	@CC="$(CC)" sh dev/assignment/make.sh --grade "$(SUBMISSION)" "$(RESULTS)" $(PARTS) || \
+		[ $$? = 1 ]  # that points are missing is no error of make's
 endif
 
 # assignment/ stays, because somebody may have written in it.

@@ -130,6 +130,7 @@ static void put_pairs(const Batch *b) {
     char label[100];
     for (int p = 0; p < b->n_pairs; p++) {
         constant("the pair's weight", b->pair[p].weight);
+        constant("the pair's margin h", margin(b, b->pair[p]));
         for (int k = 0; k < 2; k++) {
             int r = k ? b->pair[p].lost : b->pair[p].won;
             constant("the number of tokens in the response", response_length(b, r));
@@ -713,12 +714,13 @@ int main(int argc, char **argv) {
         {"bradley-terry", grade_bradley_terry}, {"advantages", grade_advantages},
         {"gae", grade_gae}, {"on-policy", grade_on_policy}, {"kl", grade_kl},
     };
-    stop_if(argc < 3, 2, "usage: driver PART SEED [hints]");
+    stop_if(argc < 3, 2, "usage: %s PART SEED, for example %s dpo 1", argv[0], argv[0]);
     graded = argv[1];
     hints = argc > 3;
     rng = rng_stream(atoi(argv[2]), 'g', 0);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (!strcmp(parts[i].part, graded)) { parts[i].grade(); }
-    }
+    size_t n = sizeof parts / sizeof *parts, i = 0;
+    while (i < n && strcmp(parts[i].part, graded)) { i++; }
+    stop_if(i == n, 2, "the driver has no part %s", graded);
+    parts[i].grade();
     return 0;
 }

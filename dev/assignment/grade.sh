@@ -6,13 +6,14 @@
 #
 # HANDED is a folder with what was handed out: pref.c and kl.c with stubs, `parts` (the names and
 # points of the parts that are graded), and expected/ (the values of the solution for seed 1).
-# SUBMISSION is a folder with a student's pref.c, and kl.c there or in dev/. PART in the environment
-# names the only part to grade. With SOLVED, a folder with the solution (for teachers), the seed is
+# SUBMISSION is a folder with a student's pref.c, there or in assignment/, and kl.c beside it or in
+# dev/. PARTS in the environment names the parts to grade; the default is all. With SOLVED, a folder with the solution (for teachers), the seed is
 # a fresh one, and the expected values are computed only when all programs of the student have
 # ended, so there is nothing on disk for them to read. The second form writes the expected values.
 #
 # Every part is built and run apart: from the student's files, in which all other parts are stubs.
-# The program prints values. judge, in which no code of the student runs, compares them.
+# The program prints values. judge, in which no code of the student runs, compares them. If root
+# grades, the student's files are compiled and run by a user who owns nothing but their folder.
 #
 # Exit status: 0 if all points were reached, 1 if not, 2 if the grader could not do its work.
 set -u
@@ -29,6 +30,7 @@ die() { echo "grade: $1" >&2; exit 2; }
 absolute() { (cd "$1" 2>/dev/null && pwd) || die "$1: no such folder"; }
 
 # -O0, because a program is built for each part, and none runs long.
+chmod 711 "$work"
 flags='-std=c11 -O0 -Werror=return-type -DREAL=double'
 $cc -std=c11 -O1 "$tools/judge.c" -o "$work/judge" -lm || die "judge.c does not compile"
 judge() { "$work/judge" "$@"; }
@@ -36,7 +38,8 @@ judge() { "$work/judge" "$@"; }
 # build FOLDER PROGRAM DEFINES: builds a driver from the files in a folder, or prints why it cannot.
 build() {
     cp "$tools/driver.c" "$1/driver.c" || exit 2
-    (cd "$1" && judge run 60 100 build.out build.err $cc $flags $3 driver.c -o "$2" -lm) \
+    [ "$(id -u)" != 0 ] || chown -R "$(judge user)" "$1" || exit 2
+    (cd "$1" && TMPDIR=. judge run 60 100 build.out build.err $cc $flags $3 driver.c -o "$2" -lm) \
         >"$1/build.said" && return
     why=$(grep -m 1 -E 'error: |undefined' "$1/build.err") || why=$(cat "$1/build.said")
     echo "does not compile: $why" | cut -c 1-300
@@ -67,7 +70,8 @@ expect() {
     build "$work/solved" off -DPART_KL || exit 2
     build "$work/solved" on -DON_POLICY || exit 2
     for part in $parts; do
-        part_values "$work/solved" "$part" "values" hints || exit 2
+        part_values "$work/solved" "$part" "values" hints && [ -s "$work/solved/values" ] ||
+            die "the driver has no values for the part $part"
         mv "$work/solved/values" "$2/$part" || exit 2
     done
 }
@@ -78,6 +82,7 @@ run_part() {
     folder=$work/$1
     mkdir "$folder" || exit 2
     {
+        [ -f "$pref" ] || { echo "the submission has no pref.c"; return; }
         awk -f "$tools/join.awk" -v part="$1" -v name=pref.c "$handed/pref.c" "$pref" \
             >"$folder/pref.c" || { tail -n 1 "$folder/pref.c"; return; }
         case $1 in
@@ -103,13 +108,18 @@ fi
 handed=$(absolute "$1") || exit 2
 submission=$(absolute "$2") || exit 2
 results=$3
-awk -v part="${PART-}" 'part == "" || $1 == part' "$handed/parts" >"$work/parts"
-[ -s "$work/parts" ] ||
-    die "there is no part $PART; the parts are: $(echo $(cut -d ' ' -f 1 "$handed/parts"))"
+rm -f "$results"  # so that what is there afterwards is of this submission
+all=$(echo $(awk '{ print $1 }' "$handed/parts"))
+chosen=$(echo ${PARTS-})
+for part in $chosen; do
+    case " $all " in *" $part "*) ;; *) die "there is no part $part; the parts are: $all" ;; esac
+done
+awk -v parts=" ${chosen:-$all} " 'index(parts, " " $1 " ")' "$handed/parts" >"$work/parts"
 parts=$(awk '{ print $1 }' "$work/parts")
+[ -f "$submission/pref.c" ] || [ ! -f "$submission/assignment/pref.c" ] ||
+    submission=$submission/assignment
 pref=$submission/pref.c kl=$submission/kl.c
 [ -f "$kl" ] || kl=$submission/dev/kl.c
-[ -f "$pref" ] || die "$2: no pref.c there"
 if [ $# = 4 ]; then
     solved=$(absolute "$4") || exit 2
     seed=$(($(od -A n -N 4 -t u4 /dev/urandom) % 1000000000 + 2))
@@ -126,6 +136,7 @@ done
 wait
 [ ! -t 2 ] || printf '\r\033[K' >&2
 
+judge end  # whatever the student's programs have left running
 expected=$handed/expected
 if [ $# = 4 ]; then
     expected=$work/expected

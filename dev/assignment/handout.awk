@@ -1,6 +1,7 @@
 # Prints the handout: the template, with the parts of parts.txt in place of its lines @TABLE@ and
-# @PARTS@, their points in place of @TOTAL@, and a part to begin with (dpo, if it is there), its
-# function and its file in place of @FIRST@, @FUNCTION@ and @FILE@.
+# @PARTS@, their points in place of @TOTAL@, what to hand in for @HAND_IN@, and a part to begin with
+# (dpo, if it is there), its function, its file and its test in place of @FIRST@, @FUNCTION@, @FILE@
+# and @TEST@.
 #
 #   awk -f handout.awk -v parts=" dpo ppo " parts.txt ASSIGNMENT.md
 
@@ -31,6 +32,12 @@ FNR == NR {
     sub(/^[^ ]+ ?/, "", value)
     if ($1 == "source") { source[n] = value }
     if ($1 == "test") { test[n] = value }
+    if ($1 == "needs") {  # those of them that are to be written
+        for (i = 2; i <= NF; i++) {
+            sub(/,$/, "", $i)
+            if (index(parts, " " $i " ")) { needs[n] = needs[n] (needs[n] ? ", " : "") $i }
+        }
+    }
     if ($1 == "stub") {
         function_of[n] = value
         if (value == "tune") { value = "a section of tune" }
@@ -52,7 +59,9 @@ FNR == NR {
     for (i = 1; i <= n; i++) {
         printf "%s### %s (%d points)\n\n%s\n", (i > 1 ? "\n" : ""), name[i], points[i], text[i]
         print "Source: " source[i] "."
-        print "A test, once all that it uses is written: `./test_double \"" test[i] "\"`."
+        if (test[i] == "-") { continue }
+        print "A test: `make test_double && ./test_double \"" test[i] "\"`" (needs[i] ? \
+              ", once these are written, too: " needs[i] "." : ".")
     }
     next
 }
@@ -60,6 +69,8 @@ FNR == NR {
 {
     gsub(/@TOTAL@/, total)
     gsub(/@FIRST@/, name[first])
+    gsub(/@TEST@/, test[first])
+    gsub(/@HAND_IN@/, name[n] != "kl" ? "`pref.c`" : n > 1 ? "`pref.c` and `dev/kl.c`" : "`dev/kl.c`")
     gsub(/@FILE@/, name[first] == "kl" ? "dev/kl.c" : "pref.c")
     gsub(/@FUNCTION@/, function_of[first])
     print

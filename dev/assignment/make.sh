@@ -15,6 +15,8 @@ here=dev/assignment
 die() { echo "assignment: $1" >&2; exit 2; }
 
 all=$(awk '$1 == "part" { print $2 }' $here/parts.txt)
+odd=$(awk '$1 == "part" && $3 !~ /^[1-9][0-9]*$/ { print $2 }' $here/parts.txt)
+[ -z "$odd" ] || die "parts.txt: points are whole numbers; see the part $odd"
 choose() {  # choose PART...: the parts, in the order of parts.txt
     for part in "$@"; do
         case " $(echo $all) " in
@@ -41,6 +43,7 @@ hand_out() {
 if [ "${1-}" = --grade ]; then
     submission=$2 results=$3
     shift 3
+    rm -f "$results"
     choose "$@"
     scratch=$(mktemp -d) || exit 2
     trap 'rm -rf "$scratch"' EXIT

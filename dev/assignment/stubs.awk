@@ -58,6 +58,7 @@ function print_function(    i, end) {
 
 # The first file: the comments of the stubs.
 FNR == NR {
+    if ($1 == "part") { known[$2] }
     if ($1 == "stub") { name = $2 }
     if ($1 == "/") { line_of[name, ++lines_of[name]] = substr($0, 3) }
     next
@@ -66,10 +67,11 @@ FNR == NR {
 /^\/\/|^#|^$/ && !inside { head = "" }
 /^static / && !inside { head = "" }
 {
-    mark = match($0, / *\/\/ part: [a-z-]+$/) ? substr($0, RSTART) : ""
+    mark = match($0, / *\/\/ part:.*$/) ? substr($0, RSTART) : ""
     if (mark != "") {
         $0 = substr($0, 1, RSTART - 1)
-        sub(/.*: /, "", mark)
+        sub(/.*: */, "", mark)
+        if (!(mark in known)) { fail("line " FNR ": parts.txt has no part " mark) }
         part = mark
         marked++
         if (/^#ifdef/) { section = n + 1 }

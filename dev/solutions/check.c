@@ -183,6 +183,7 @@ static void check_row(const Method *m, const Options *o) {
     struct { const char *field; int says; } needs[] = {
         {"needs_ref", m->needs_ref}, {"needs_old", m->needs_old}, {"needs_pairs", m->needs_pairs}
     };
+    const char *what[] = {"ref_logp", "old_logp", "pairs"};
     const char *option[] = {"--beta", "--tau", "--clip"};
     for (int k = 0; k < 6; k++) {
         Batch b = batch_by_hand();
@@ -199,7 +200,8 @@ static void check_row(const Method *m, const Options *o) {
         if (k == 5) { other.clip *= 2; }
         int reads = changes(&b, m->loss, &other, value, dlogp);
         if (k < 3 && reads && !needs[k].says) {
-            wrong("its loss needs .%s = 1 in its row of METHODS", needs[k].field);
+            wrong("its loss reads %s; if the equation does so, its row of METHODS needs .%s = 1",
+                  what[k], needs[k].field);
         }
         if (k >= 3 && reads && !(m->reads && lists(m->reads, option[k - 3]))) {
             wrong("its loss reads %s, which its row of METHODS does not list in .reads",

@@ -8,12 +8,10 @@ all=$(awk '$1 == "part" { printf "%s ", $2 }' $here/parts.txt)
 # points PART: its points in the last grading. message PART: what was wrong.
 points() { sed -n "s/^$1: \([0-9]*\) of [0-9]*\$/\1/p" "$scratch/graded"; }
 message() { sed -n "s/^$1: //p" "$scratch/graded" | sed 1d; }
-# grade FOLDER STATUS: grades what is in a folder of the assignment.
+# grade FOLDER: grades what is in a folder of the assignment.
 grade() {
     make -s -C "$1" grade >"$scratch/graded" 2>"$scratch/errors" </dev/null
-    got=$?
-    [ "$got" = 0 ] || got=1
-    same "the status of make grade" "$got" "$2"
+    same "the status of make grade" "$?" 0
 }
 total() { same "$1" "$(tail -n 1 "$scratch/graded")" "total: $2 of $3"; }
 # loses PART WORDS: it has no points, and its message has these words.
@@ -61,12 +59,12 @@ for folder in a two; do
 done
 
 # --- stubs, and the solution
-grade "$scratch/a" 1
+grade "$scratch/a"
 total 'stubs' 0 120
 for part in $all; do loses "$part" 'is not written yet'; done
 cp -R "$scratch/a" "$scratch/solved"
 solve "$scratch/solved"
-grade "$scratch/solved" 0
+grade "$scratch/solved"
 total 'the solution' 120 120
 same 'nothing is printed on standard error in a pipe' "$(cat "$scratch/errors")" ''
 
@@ -89,7 +87,7 @@ for part in $all; do
     if cmp -s "$scratch/one/$file" "$scratch/a/$file"; then fail "$part has no solution"; else pass; fi
 done
 join dpo "$scratch/solved/pref.c" >"$scratch/two/pref.c"
-grade "$scratch/two" 1
+grade "$scratch/two"
 total 'one part of two is solved, from the file of another assignment' 10 20
 loses ppo 'is not written yet'
 
@@ -104,7 +102,7 @@ plant "$scratch/m1" set_advantages_gae 's/lambda \* A/A/'
 plant "$scratch/m1" kl_gradient 's/ - kl//'
 plant "$scratch/m1" loss_ppo 's/bounded \* A < rho/bounded * A > rho/'
 plant "$scratch/m1" logp_backward 's/l\[token\[i\]\] += d/l[token[i]] -= d/; s/-d/d/'
-grade "$scratch/m1" 1
+grade "$scratch/m1"
 total 'mistakes in eight parts' 55 120
 loses dpo "dlogp of the rejected response's tokens (pair 1) has the wrong sign: token 1 got -"
 loses ipo "dlogp of the chosen response's tokens (pair 1) is 0.5 times what it should be, which is 1 / 2"
@@ -137,7 +135,7 @@ plant "$scratch/m2" loss_rwr 's/ \/ o->beta/ * o->beta/'
 plant "$scratch/m2" loss_reinforce 's/b->dlogp\[i\] = /b->dlogp[i - 1] = /; s/b->dlogp\[i\] \*/b->dlogp[i - 1] */'
 plant "$scratch/m2" loss_bradley_terry 's/dvalue\[won\] -=/dvalue[won] +=/'
 plant "$scratch/m2" tune '/^#ifdef/,/^#else/ s/&run->policy/\&run->ref/'
-grade "$scratch/m2" 1
+grade "$scratch/m2"
 total 'mistakes in eleven parts' 35 120
 loses dpo "dlogp of the chosen response's tokens (pair 1) is 3.33 times what it should be, which is 1 / beta"
 loses ipo 'has the wrong sign'
@@ -156,14 +154,14 @@ cp -R "$scratch/solved" "$scratch/m3"
 plant "$scratch/m3" loss_dpo 's/return loss;/exit(0);/'
 plant "$scratch/m3" loss_ipo 's/return loss;/return loss * NAN;/'
 plant "$scratch/m3" loss_bon 's/double loss = 0/*(volatile int *)0 = 1; double loss = 0/'
-plant "$scratch/m3" loss_rwr 's/return loss;/for (;;) { loss++; }/'
+plant "$scratch/m3" loss_rwr 's/return loss;/for (;;) { loss++; } return loss;/'
 plant "$scratch/m3" loss_ppo 's/double loss = 0/double los = 0/'
 plant "$scratch/m3" loss_pref_ft 's/return loss;/{ return loss;/'
 plant "$scratch/m3" loss_reinforce 's/return loss;/printf("the loss\\t0\\t0.5\\n"); return loss;/'
 plant "$scratch/m3" loss_bradley_terry 's/return loss;/return loss; \/*/'
 plant "$scratch/m3" set_advantages 's/---- end of set_advantages ----//'
 plant "$scratch/m3" set_advantages_gae 's/double total = 0/while (puts("no end")) { } double total = 0/'
-grade "$scratch/m3" 1
+grade "$scratch/m3"
 total 'ten parts that do not run' 55 120
 loses dpo "the program ended before it had printed: dlogp of the chosen"
 loses ipo 'the loss: is not a number'
@@ -224,15 +222,25 @@ solve "$scratch/dpo" dpo
 awk '/^static double loss_dpo/ { print "static double twice(double x) { return 2 * x; }" } { print }' \
     "$scratch/dpo/pref.c" | sed 's/push(b, y.won, -g)/push(b, y.won, -twice(g) \/ 2)/' >"$scratch/helped.c"
 cp "$scratch/helped.c" "$scratch/dpo/pref.c"
-grade "$scratch/dpo" 0
+grade "$scratch/dpo"
 total 'a helper outside the part' 10 10
 awk '{ printf "%s\r\n", $0 }' "$scratch/helped.c" >"$scratch/dpo/pref.c"
-grade "$scratch/dpo" 0
+grade "$scratch/dpo"
 total 'lines that end in CR LF' 10 10
 
 # --- the teacher's way: a fresh seed, and no expected values on disk
 says 2 'make grade needs a folder' make grade
-says 2 'no pref.c there' make -s grade SUBMISSION="$scratch" PARTS=dpo RESULTS="$scratch/r.json"
+mkdir "$scratch/empty" "$scratch/handed_in"
+echo old >"$scratch/r.json"
+make -s grade SUBMISSION="$scratch/empty" PARTS="dpo ppo" RESULTS="$scratch/r.json" >"$scratch/graded"
+total 'no pref.c' 0 20
+loses dpo 'the submission has no pref.c'
+holds 'results without a pref.c' grep -q '"score": 0$' "$scratch/r.json"
+says 2 'there is no part dpq' make -s grade SUBMISSION="$scratch/empty" PARTS=dpq RESULTS="$scratch/r.json"
+same 'an old file of results' "$(ls "$scratch/r.json" 2>/dev/null)" ''
+cp -R "$scratch/dpo" "$scratch/handed_in/assignment"
+make -s grade SUBMISSION="$scratch/handed_in" PARTS=dpo RESULTS="$scratch/r.json" >"$scratch/graded"
+total 'a folder assignment/' 10 10
 mkdir "$scratch/flat"
 cp "$scratch/m1/pref.c" "$scratch/m1/dev/kl.c" "$scratch/flat"
 make -s grade SUBMISSION="$scratch/flat" RESULTS="$scratch/r.json" \
@@ -250,5 +258,32 @@ holds 'the cheat is there' grep -q fopen.*expected/dpo "$scratch/flat/pref.c"
 make -s grade SUBMISSION="$scratch/flat" PARTS=dpo RESULTS="$scratch/r.json" \
     >"$scratch/graded" 2>"$scratch/errors"
 total 'stored values gain nothing' 0 10
+
+# Root grades as another user, who cannot replace the grader.
+if [ "$(id -u)" = 0 ]; then
+    CHEAT='    system("echo exit 0 >../judge; echo >../expected/dpo; sleep 60 & touch mine");' awk '
+        /^    return not_written/ { print ENVIRON["CHEAT"] } { print }' \
+        "$scratch/dpo/grade/handed/pref.c" >"$scratch/flat/pref.c"
+    make -s grade SUBMISSION="$scratch/flat" PARTS=dpo RESULTS="$scratch/r.json" \
+        >"$scratch/graded" 2>"$scratch/errors"
+    total 'another judge gains nothing' 0 10
+    same 'nothing of the student is left running' "$(ps -A -o uid=,args= | grep '^ *61234 ')" ''
+else
+    echo "assignment: not tested, because you are not root: a submission that replaces the grader"
+fi
+
+# --- a part that somebody adds
+mkdir -p "$scratch/repo/dev"
+cp -R $here "$scratch/repo/dev/assignment"
+cp pref.c test_pref.c tinystories_tok.bin LICENSE "$scratch/repo"
+cp dev/kl.c dev/measure.c dev/jsonl.c dev/oracle.h "$scratch/repo/dev"
+there=$scratch/repo/dev/assignment
+sed 's/^static double loss_value(.*{$/& \/\/ part: value2/' pref.c >"$scratch/repo/pref.c"
+says 2 'parts.txt has no part value2' sh "$there/make.sh" "$scratch/v" dpo
+printf 'part value2 7\ntest -\nstub loss_value\n/ Write this.\n> Write it.\n' >>"$there/parts.txt"
+says 2 'the driver has no part value2' sh "$there/make.sh" "$scratch/v" value2
+sed 's/^part value2 7/part value2 7.5/' "$there/parts.txt" >"$scratch/parts.txt"
+cp "$scratch/parts.txt" "$there/parts.txt"
+says 2 'points are whole numbers; see the part value2' sh "$there/make.sh" "$scratch/v" dpo
 
 finish assignment

@@ -110,11 +110,11 @@ row cdpo '"--beta --neg"' '"--beta"'
 row dr-grpo '.needs_old = 1, ' ''
 wrong ipo-mean 'return loss;' 'b->dlogp[0] = 1; return loss / 0;'
 planted
-says 1 'slic: its loss needs .needs_pairs = 1' check slic
-says 1 'kto: its loss needs .needs_ref = 1 in its row of METHODS' check kto
+says 1 'its row of METHODS needs .needs_pairs = 1' check slic
+says 1 'kto: its loss reads ref_logp; if the equation does so, its row of METHODS needs .needs_ref = 1' check kto
 says 1 'simpo: its loss reads --beta, which its row of METHODS does not list in .reads' check simpo
 says 1 'cdpo: its loss has a negative gradient, but its row of METHODS does not list --neg' check cdpo
-says 1 'dr-grpo: its loss needs .needs_old = 1' check dr-grpo
+says 1 'dr-grpo: its loss reads old_logp; if the equation does so, its row of METHODS needs .needs_old = 1' check dr-grpo
 says 1 'ipo-mean: dlogp of the prompt before response 1 is 1, expected 0' check ipo-mean
 says 1 'ipo-mean: the loss is inf' check ipo-mean
 
