@@ -193,6 +193,7 @@ plan() {
             if (/pref pairs/) { return /-n 80/ ? 0.3 : 10 }
             if (/pref rm/) { return /noisy/ ? 8 : 36 }
             if (/measure eval/) { return 4.3 }
+            if (/dev[/]kl/) { return 2 }
             if (!/ tune /) { return 0.3 }
             passes = /--queries/ ? value("--reuse") : 0
             if (/sft.bin/) { return passes ? 4 * passes : /--steps/ ? 32 : 16 }

@@ -2,11 +2,12 @@
 # Experiments that ask why a claim of dev/RESULTS.md does not hold; dev/reasons.txt says what they
 # show. Usage, in the top folder:
 #
-#     dev/reasons.sh [WORD]...     the words are length, push and stories; the default is all
+#     dev/reasons.sh [WORD]...     the words are length, push, ipo and stories; the default is all
 #
 # Those on the bandit have five seeds of their own, 21 to 25. Those on stories have seeds 11 to 13 and
 # the reward models that ./run.sh lm --seeds 3 has left in out/lm. Logs are kept in out/reasons; one
-# that is there is not made again. Figures are the mean AUC over the seeds and its standard error.
+# that is there is not made again. Figures are the mean AUC over the seeds and its standard error; for
+# ipo the margin of the training pairs at the end.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C OMP_NUM_THREADS=1
@@ -48,7 +49,18 @@ story() {
     printf '%-34s %s\n' "$name" "$(auc "$name" 11 12 13)"
 }
 
-for word in ${*:-length push stories}; do
+# margin NAME SEED...: the margin of the pairs that were trained on, as auc
+margin() {
+    name=$1
+    shift
+    for seed; do
+        awk -F , 'NR == 1 { for (i = 1; i <= NF; i++) { if ($i == "train_reward_margin") { at = i } } }
+            { last = $at } END { print last }' "$place/${name}_s$seed.csv"
+    done | awk '{ s += $1; q += $1 * $1; n++ }
+        END { m = s / n; printf "%.1f +- %.1f", m, sqrt((q / n - m * m) / (n - 1)) }'
+}
+
+for word in ${*:-length push ipo stories}; do
     echo "$word"
     case $word in
         length)  # C5: the lead of dpo over bon by the length of responses (1 and 9: see C5b and C5)
@@ -68,11 +80,22 @@ for word in ${*:-length push stories}; do
                 run dpo_n2_neg$neg pref 9 --method dpo --task r1 -n 2 --batch 50 --neg $neg
                 run reinforce_neg$neg pref 9 --method reinforce --task r1 --neg $neg
                 run ppo_neg$neg pref 9 --method ppo --task r1 --neg $neg
+            done
+            for beta in 0.0001 0.01 1; do  # with a small one, every pair keeps the same weight
+                run dpo_n2_beta$beta pref 9 --method dpo --task r1 -n 2 --batch 50 --beta $beta
             done ;;
+        ipo)  # C7 (a): the margin that ipo reaches with 5 prompts, by tau, and that of pref-ft
+            for tau in 0.05 0.02 0.01 0.001; do
+                run ipo_tau$tau pref 9 --method ipo --task r1 --batch 5 --reuse 200 --tau $tau > $place/said
+                printf '%-34s %s\n' ipo_tau$tau "$(margin ipo_tau$tau 21 22 23 24 25)"
+            done
+            run ft_5 pref 9 --method pref-ft --task r1 --batch 5 --reuse 200 > $place/said
+            printf '%-34s %s\n' pref-ft "$(margin ft_5 21 22 23 24 25)" ;;
         stories)  # L4: what puts dpo, ppo and rwr in order
             for method in dpo ppo rwr; do
                 story $method 1e-4
                 story $method 3e-4 --lr 3e-4
+                story $method 1e-3 --lr 1e-3
             done
             story dpo beta0.5 --beta 0.5
             for beta in 0.3 3; do story rwr beta$beta --beta $beta; done ;;
