@@ -2319,8 +2319,8 @@ static void sweep(const char *rates_path) {
     }
     if (n_swept == 0) { stop(out_dir, "has no runs of a sweep"); }
     const char *head = "# FOLDER SIDE METHOD TASK RATE: the best by the worst seed's AUC, seeds "
-                       "101 to 103.\n# Unfinished stories could not be counted: a log does not "
-                       "tell them.\n";
+                       "101 to 103,\n# of the rates at which no run on stories ends with more than "
+                       "5% unfinished.\n";
     FILE *f = rates_path ? open_or_stop(rates_path) : stdout;
     fprintf(f, "%s%s", head, lines);
     if (rates_path) { close_or_stop(f, rates_path); }
