@@ -50,7 +50,7 @@ case "$1 $*" in
         [ -z "$out" ] || cp "$kept.bin" "$out"
         cp "$kept.csv" "$log"
         exit ;;
-    tune*--queries*) set -- "$@" --queries 100 ;;
+    tune*--queries*) set -- "$@" --queries 100 --reuse 2 ;;
     tune*) set -- "$@" --steps 2 --eval-every 2 ;;
     eval*) set -- "$@" -n 16 ;;
 esac
@@ -60,7 +60,7 @@ END
 # Only for those that make has built anew.
 stand_ins() {
     for program in pref pref_onpolicy measure; do
-        [ "$(head -c 2 $program)" = '#!' ] || stand_in $program
+        [ ! -f $program ] || [ "$(head -c 2 $program)" = '#!' ] || stand_in $program
     done
 }
 stand_ins
@@ -121,11 +121,12 @@ page() {
             fail "$1: $text" "$scratch/said"
         fi
         here=$(cat "$scratch/here")
-        case $text in make*) (cd "$clone" && stand_ins) ;; esac
+        case $text in make*) (cd "$top" && stand_ins) ;; esac
         [ ! -s "$scratch/typed" ] || cp "$scratch/said" "$scratch/gdb"
     done
 }
 
+top=$clone
 page README.md
 # What the text around the gdb session promises
 session() { grep -c -e "$1" "$scratch/gdb"; }
@@ -142,8 +143,9 @@ for file in pref.c dev/kl.c; do
     awk -f dev/assignment/stubs.awk -v parts=" $parts" -v keep=1 dev/assignment/parts.txt $file \
         > "$scratch/folder/$file"
 done
-cd "$scratch/folder" && page ASSIGNMENT.md
-cd "$clone" && page dev/assignment/TEACHING.md
+mkdir "$scratch/folder/real"
+cd "$scratch/folder" && top=$scratch/folder && page ASSIGNMENT.md
+cd "$clone" && top=$clone && page dev/assignment/TEACHING.md
 
 export SEEDS=11  # one is enough here
 page dev/EXERCISES.md
