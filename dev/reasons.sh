@@ -19,10 +19,7 @@ make -s pref pref_onpolicy || exit 1
 auc() {
     name=$1
     shift
-    for seed; do
-        awk -F , 'NR > 2 { s += $4; n++ } END { print s / n }' "$place/${name}_s$seed.csv"
-    done | awk '{ s += $1; q += $1 * $1; n++ }
-        END { m = s / n; printf "%.3f +- %.3f", m, sqrt((q / n - m * m) / (n - 1)) }'
+    awk -f dev/summary.awk $(printf "$place/${name}_s%s.csv " "$@") | awk 'NR == 2 { print $3, $4, $5 }'
 }
 # run NAME PROGRAM LEN OPTION...: one run of the bandit for each seed, and its figure
 run() {
