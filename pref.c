@@ -3145,9 +3145,9 @@ static const Command COMMANDS[] = {
      "-m --task -o", {.data = STORIES, .n = 2000, .seed = 1}},
     {"rm", command_rm, "train a reward model on pairs", "-m --pairs -o",
      {.data = STORIES, .steps = 300, .batch = 32, .lr = 0.003, .seed = 1}},
-    {"tune", command_tune, "preference fine-tuning: any method, any task", "--method --task",
-     {.data = STORIES, .tau = 0.05, .clip = 0.2, .baseline = "group", .gae = 0.95, .neg = 1,
-      .len = BANDIT_LEN, .reuse = 1, .seed = 1}},
+    {"tune", command_tune, "preference fine-tuning; without -m the bandit trains its reference",
+     "--method --task", {.data = STORIES, .tau = 0.05, .clip = 0.2, .baseline = "group",
+      .gae = 0.95, .neg = 1, .len = BANDIT_LEN, .reuse = 1, .seed = 1}},
 #endif
     {"help", command_help, "this; " PROGRAM " help COMMAND shows its options", "", {0}},
 };

@@ -272,7 +272,9 @@ makefile > $lock/list.mk
 
 plan > $lock/plan
 ! grep '[*][*][*]' $lock/errors >&2 || die 1 "the makefile cannot be run"
-cut -d ' ' -f 2 $lock/plan | xargs rm -f  # what is there is the result of other code or commands
+old=$(cut -d ' ' -f 2 $lock/plan | xargs ls 2> /dev/null | awk 'END { print NR }')
+[ "$old" = 0 ] || say "$old results of other code, other commands or older inputs are removed"
+cut -d ' ' -f 2 $lock/plan | xargs rm -f
 calibrate() { OMP_NUM_THREADS=1 ./pref sft --task bandit --len 1 -o $lock/ref.bin; }
 unit=$( (calibrate > /dev/null 2>&1; times) |
     awk 'NR == 2 { split($1, t, "m"); print t[1] * 60 + t[2] }')
