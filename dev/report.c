@@ -1767,27 +1767,33 @@ static void figure_paths(Figure *f) {
     }
 }
 
-static void figure_reuse(Figure *f) {
+// A panel for runs with the same number of queries; what they earned: their AUC, or else the end.
+static void reuse_panel(Figure *f, const char *kind, const char *task, const char *title, int by_auc) {
     static const char *const who[] = {"bon", "ppo", "dpo", "rwr"};
     static const int reuse[] = {1, 2, 4, 5, 8, 10, 20, 50};
-    for (int m = 0; m < 8; m++) {
-        int k = m / 4;  // 0: the bandit, 1: stories
-        Verdict v = place(k ? "lm" : "bandit", ONE_RATE);
-        Panel *p = m % 4 ? &f->panel[k]
-                   : panel_new(f, k ? "Stories, min, 1,600 queries" : "Bandit, R1, 2,000 queries",
-                               "T, passes over each collection", k ? "AUC" : "reward at the end");
-        Line *l = line_new(p, who[m % 4], look_of(who[m % 4]), m % 4);
-        p->log_x = 1;
+    Verdict v = place(kind, ONE_RATE);
+    Panel *p = panel_new(f, title, "T, passes over each collection",
+                         by_auc ? "AUC" : "reward at the end");
+    p->log_x = 1;
+    for (int m = 0; m < 4; m++) {
+        Line *l = line_new(p, who[m], look_of(who[m]), m);
+        const char *base = text("on_%s_%s", who[m], task);
         for (int i = 0; i < 8; i++) {
-            const char *task = k ? "min_queries1600" : "r1_queries2000";
-            const char *base = text("on_%s_%s", who[m % 4], task);
             const char *run = i ? text("%s_reuse%d", base, reuse[i]) : base;
             if (!run_exists(&v, run)) { continue; }
-            Stat s = stat_of(k ? auc(&v, run) : end_of(&v, run));
+            Stat s = stat_of(by_auc ? auc(&v, run) : end_of(&v, run));
             point(l, reuse[i], s.mean, s.se);
         }
         p->n -= l->n == 0;
     }
+}
+
+static void figure_reuse(Figure *f) {
+    reuse_panel(f, "bandit", "r1_queries2000", "Bandit, R1, 2,000 queries", 0);
+}
+
+static void figure_story_reuse(Figure *f) {
+    reuse_panel(f, "lm", "min_queries1600", "Stories, min, 1,600 queries", 1);
 }
 
 static void figure_factors(Figure *f) {
@@ -1945,8 +1951,8 @@ static const struct {
      "on_ bon, rwr, dpo on r1 and r2 and their _collect200", figure_far_near},
     {"C3", "collections", "Reward against gradient steps by B/M, the number of minibatches in a "
      "collection. Bands are ± 1 s.e. over seeds.", "on_M_r1 and its _collect runs", figure_sizes},
-    {"C4", "reuse", "Reward by sample reuse T at a fixed number of queries.",
-     "the _queries2000 and _queries1600 runs", figure_reuse},
+    {"C4", "reuse", "Reward at the end by sample reuse T, at a fixed number of queries.",
+     "the _queries2000 runs", figure_reuse},
     {"C5", "contrast", "Offline: contrastive methods (dpo, ipo) beside imitation (bon, rwr, "
      "pref-ft), with responses of 9 tokens and of 1.",
      "off_ dpo, ipo, bon, rwr, pref-ft on r1 and r2", figure_contrast},
@@ -1968,6 +1974,8 @@ static const struct {
     {"L1", "paths", "Reward against KL to the reference. Markers stand at each quarter of the run, "
      "so that their distance shows the pace.", "on_ dpo, ppo, rwr and off_dpo on r1 and min",
      figure_paths},
+    {"L2", "story-reuse", "AUC by sample reuse T, at a fixed number of queries.",
+     "the _queries1600 runs", figure_story_reuse},
     {"L3", "pairs-file", "From the file of pairs: contrastive methods (dpo, ipo) and imitation.",
      "file_ dpo, ipo, pref-ft, rwr on min and mode", figure_file},
     {"L3", "story-lengths", "Response lengths before and after tuning, all at one scale, with the "
