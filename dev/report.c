@@ -1166,13 +1166,14 @@ static void judge_c7(Verdict *v) {
                 fall[k] = mean(change(v, run, "train_logp_chosen"));
                 fewest = plus(fewest, 1, s[k]);
                 add_part(v, 1, AT_LEAST, 1, s[k], NULL,
-                         text("(a) %s, %d tokens, %d prompts, margin over pref-ft", C7_METHODS[m],
-                              len1 ? 1 : 9, 1000 / C7_REUSE[k]));
+                         text("(a) %s, %s, %d prompts, margin over pref-ft", C7_METHODS[m],
+                              len1 ? "1 token" : "9 tokens", 1000 / C7_REUSE[k]));
             }
             double rank = rank_correlation(fall, 4);
             for (int i = 0; i < SEEDS; i++) { fewest.at[i] = isnan(fewest.at[i]) ? NAN : rank; }
             add_part(v, 1, AT_MOST, -0.7, fewest, NULL,
-                     text("(b) %s, %d tokens, chosen with prompts", C7_METHODS[m], len1 ? 1 : 9));
+                     text("(b) %s, %s, chosen with prompts", C7_METHODS[m],
+                          len1 ? "1 token" : "9 tokens"));
         }
     }
 }

@@ -457,7 +457,7 @@ seven() {  # the verdict of C7, its beginning or the part that fails
 seven 'holds for (a) dpo, 9 tokens, 5 prompts, margin over pref-ft 7.000, (a)' < /dev/null
 shows ', (b) dpo, 9 tokens, chosen with prompts -1.000, '
 shows '| dpo | 9 | 5 | 5.00 ± 0.00 | -10.00 ± 0.00 | 9.00 ± 0.00 | 0.00 ± 0.00 |'
-seven '; not for (a) ipo, 1 tokens, 20 prompts, margin over pref-ft 0.900.' << 'END'
+seven '; not for (a) ipo, 1 token, 20 prompts, margin over pref-ft 0.900.' << 'END'
 bandit/off_ipo_r1_len1_batch5_reuse50 .2,.3 train_logp_chosen=-38,-35 train_reward_margin=0,2.9
 END
 # ranks 1 2 0 3 have a correlation of 0.4 with 0 1 2 3; ranks 2 3 1 0 have -0.8, which will do
