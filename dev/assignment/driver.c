@@ -213,7 +213,8 @@ static void put_pair_mistakes(const Batch *right, Loss loss, const Options *o) {
 static void put_shared(const Batch *b) {
     char label[100];
     for (int r = 0; r < b->n_rows; r++) {
-        snprintf(label, sizeof label, "dlogp of the tokens of response %d (it is in two pairs)", r + 1);
+        snprintf(label, sizeof label, "dlogp of the tokens of response %d (it is in two pairs)",
+                 r + 1);
         put_response(b, b->dlogp, r, label);
     }
 }
@@ -384,38 +385,76 @@ static void grade_reinforce(void) {
     finish_loss(&b, value, "");
 }
 
+// The tokens of a batch for PPO are of eight kinds: kind[i] % 4 says how large the ratio is, and the
+// advantage is positive for the first four.
+static void put_ppo(const Batch *b, const int *kind) {
+    static const char *const where[] = {
+        "ratio, about 0.5, is below 1 - clip", "ratio, about 0.85, is within the bounds",
+        "ratio, about 1.2, is within the bounds", "ratio, about 1.7, is above 1 + clip"};
+    for (int k = 0, number = 0; k < 8; k++, number = 0) {
+        for (int r = 0; r < b->n_rows; r++) {
+            for (int i = b->start[r]; i < b->row[r + 1]; i++) {
+                if (kind[i] != k) { continue; }
+                put(++number, (double)b->dlogp[i],
+                    "dlogp of tokens whose %s and whose advantage is %s", where[k % 4],
+                    k < 4 ? "positive" : "negative");
+            }
+        }
+    }
+}
+
+// Sets dlogp to -A_t / n_rows, times the ratio if by_ratio is set. The tokens of the kinds in `zero`,
+// which has a digit for each, get 0.
+static void ppo_by_hand(Batch *b, const int *kind, int by_ratio, const char *zero) {
+    for (int i = 0; i < b->n_tokens; i++) {
+        real ratio = by_ratio ? exp(b->logp[i] - b->old_logp[i]) : 1;
+        b->dlogp[i] = strchr(zero, '0' + kind[i]) ? 0 : -ratio * b->advantage[i] / b->n_rows;
+    }
+    put_ppo(b, kind);
+}
+
 // Ratios below, within and above 1 - clip to 1 + clip, each with advantages of both signs.
 static void grade_ppo(void) {
     static const double ratio[] = {0.5, 0.85, 1.2, 1.7};
-    static const char *const where[] = {"below 1 - clip", "within the bounds", "within the bounds",
-                                        "above 1 + clip"};
     Batch b = random_batch(4, 3);
     const Options o = {.clip = 0.3};
-    int kind[200] = {0}, n = 0;
+    int kind[200] = {0}, n = 0, outside = 0;
     for (int r = 0; r < b.n_rows; r++) {
         for (int i = b.start[r]; i < b.row[r + 1]; i++, n++) {
             double size = between(0.3, 1.5);
             kind[i] = n % 8;
+            outside += n % 4 == 0 || n % 4 == 3;
             b.logp[i] = b.old_logp[i] + (real)log(ratio[n % 4] * between(0.95, 1.05));
             b.advantage[i] = (real)(n % 8 < 4 ? size : -size);
         }
     }
     constant("the number of tokens in all responses", n);
+    constant("the number of responses by that of their tokens", (double)b.n_rows / n);
     constant("1 + clip", 1.3);
     constant("1 - clip", 0.7);
     double value = start_loss(&b, loss_ppo, &o);
-    for (int k = 0, number = 0; k < 8; k++, number = 0) {
-        for (int r = 0; r < b.n_rows; r++) {
-            for (int i = b.start[r]; i < b.row[r + 1]; i++) {
-                if (kind[i] != k) { continue; }
-                put(++number, (double)b.dlogp[i],
-                    "dlogp of tokens whose ratio is %s (%.3g) and whose advantage is %s",
-                    where[k % 4], ratio[k % 4], k < 4 ? "positive" : "negative");
-            }
-        }
-    }
+    put_ppo(&b, kind);
     put(0, b.clip_frac, "clip_frac");
     finish_loss(&b, value, "");
+    if (begin_mistake("of all tokens, those of the prompts too")) {
+        put(0, b.clip_frac * n / b.n_tokens, "clip_frac");
+    }
+    if (begin_mistake("of all ratios out of bounds, whichever term is smaller")) {
+        put(0, (double)outside / n, "clip_frac");
+    }
+    // The clipped term is the smaller one for kind 3 (above, positive) and 4 (below, negative).
+    if (begin_mistake("of a clip that does not ask which of the two terms is smaller")) {
+        ppo_by_hand(&b, kind, 1, "0347");
+    }
+    if (begin_mistake("without a clip: dlogp is 0 where the clipped term is smaller")) {
+        ppo_by_hand(&b, kind, 1, "");
+    }
+    if (begin_mistake("without rho")) { ppo_by_hand(&b, kind, 0, "34"); }
+    if (begin_mistake("with ref_logp in the place of old_logp")) {
+        b.old_logp = b.ref_logp;
+        loss_and_dlogp(&b, loss_ppo, &o);
+        put_ppo(&b, kind);
+    }
 }
 
 // --- advantages ----------------------------------------------------------------------------------

@@ -4,10 +4,8 @@ judge.c: the side of the grader in which none of a student's code runs.
     judge run SECONDS MEGABYTES OUT ERR PROGRAM ARGUMENTS...
         Runs a program with its output in two files. If it fails, says how, with status 1. Root's
         programs run as another user.
-    judge user
-        Prints the number of that user.
     judge end
-        Ends all that this user still runs, if root asks.
+        Ends all that this user (STUDENT_UID in the environment) still runs, if root asks.
     judge compare EXPECTED GOT
         Compares the values that two runs of driver.c have printed. If they differ, says how, with
         status 1.
@@ -37,19 +35,25 @@ static int die(const char *what) {
 
 // --- run -----------------------------------------------------------------------------------------
 
+// Sets a limit, at which there is a signal, and one more above it that kills.
 static void limit(int what, double most) {
     struct rlimit r;
     if (getrlimit(what, &r) == 0 && (r.rlim_max == RLIM_INFINITY || most < (double)r.rlim_max)) {
-        r.rlim_cur = r.rlim_max = (rlim_t)most;
+        r.rlim_cur = (rlim_t)most;
+        r.rlim_max = (rlim_t)most + 1;
         setrlimit(what, &r);
     }
 }
 
-// A user who owns nothing, and needs no name.
-enum { STUDENT = 61234 };
+// The user, one who owns nothing and needs no name: grade.sh chooses another in each grading.
+static unsigned student(void) {
+    const char *text = getenv("STUDENT_UID");
+    return text ? (unsigned)atoi(text) : 65000;
+}
+
 static void drop_rights(void) {
     if (geteuid()) { return; }
-    if (setgroups(0, NULL) || setgid(STUDENT) || setuid(STUDENT)) { die("setuid"); }
+    if (setgroups(0, NULL) || setgid(student()) || setuid(student())) { die("setuid"); }
 }
 
 static int end_all(void) {
@@ -104,8 +108,10 @@ static int run(char **argv) {
     kill(-pid, SIGKILL);
     int number = ended && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (!ended) { waitpid(pid, &status, 0); }
-    if (!ended || number == SIGXCPU || number == SIGKILL) {  // the latter where the limit is hard
+    if (!ended || number == SIGXCPU) {
         printf("did not end within %g seconds\n", seconds);
+    } else if (number == SIGKILL) {
+        puts("was killed from outside; is the memory full? grade again");
     } else if (number == SIGXFSZ) {
         printf("printed more than %s MB\n", argv[1]);
     } else if (number) {
@@ -347,8 +353,7 @@ int main(int argc, char **argv) {
     if (argc > 6 && !strcmp(argv[1], "run")) { return run(argv + 2); }
     if (argc == 4 && !strcmp(argv[1], "compare")) { return compare(argv + 2); }
     if (argc == 2 && !strcmp(argv[1], "json")) { return json(); }
-    if (argc == 2 && !strcmp(argv[1], "user")) { return printf("%d\n", STUDENT) < 0; }
     if (argc == 2 && !strcmp(argv[1], "end")) { return end_all(); }
-    fputs("usage: judge run | compare | json | user | end; see judge.c\n", stderr);
+    fputs("usage: judge run | compare | json | end; see judge.c\n", stderr);
     return 2;
 }
