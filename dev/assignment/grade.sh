@@ -6,10 +6,11 @@
 #
 # HANDED is a folder with what was handed out: pref.c and kl.c with stubs, `parts` (the names and
 # points of the parts that are graded), and expected/ (the values of the solution for seed 1).
-# SUBMISSION is a folder with a student's pref.c, there or in assignment/, and kl.c beside it or in
-# dev/. PARTS in the environment names the parts to grade; the default is all. With SOLVED, a folder with the solution (for teachers), the seed is
-# a fresh one, and the expected values are computed only when all programs of the student have
-# ended, so there is nothing on disk for them to read. The second form writes the expected values.
+# SUBMISSION is a folder with a student's pref.c, there or in assignment/, and kl.c beside it or
+# in dev/. PARTS in the environment names the parts to grade; the default is all. With SOLVED, a
+# folder with the solution (for teachers), the seed is a fresh one, and the expected values are
+# computed only when all programs of the student have ended, so there is nothing on disk for them
+# to read. The second form writes the expected values.
 #
 # Every part is built and run apart: from the student's files, in which all other parts are stubs.
 # The program prints values. judge, in which no code of the student runs, compares them. If root
@@ -24,7 +25,6 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 cc=${CC:-cc}
-export STUDENT_UID=$((60100 + $$ % 4800))
 seconds=10 seed=1
 
 die() { echo "grade: $1" >&2; exit 2; }
@@ -35,11 +35,19 @@ chmod 711 "$work"
 flags='-std=c11 -O0 -Werror=return-type -DREAL=double'
 $cc -std=c11 -O1 "$tools/judge.c" -o "$work/judge" -lm || die "judge.c does not compile"
 judge() { "$work/judge" "$@"; }
+unset STUDENT_UID
+if [ "$(id -u)" = 0 ]; then
+    export STUDENT_UID=$((60100 + $$ % 4800))  # another in each grading: they may run side by side
+    if ! { : >"$work/owned" && chown "$STUDENT_UID" "$work/owned" && judge end; } 2>/dev/null; then
+        unset STUDENT_UID
+        echo "grade: this system lets root run nothing as another user; submissions have your rights" >&2
+    fi
+fi
 
 # build FOLDER PROGRAM DEFINES: builds a driver from the files in a folder, or prints why it cannot.
 build() {
     cp "$tools/driver.c" "$1/driver.c" || exit 2
-    [ "$(id -u)" != 0 ] || chown -R "$STUDENT_UID" "$1" || exit 2
+    [ -z "${STUDENT_UID-}" ] || chown -R "$STUDENT_UID" "$1" || exit 2
     (cd "$1" && TMPDIR=. judge run 60 100 build.out build.err $cc $flags $3 driver.c -o "$2" -lm) \
         >"$1/build.said" && return
     why=$(grep -m 1 -E 'error: |undefined' "$1/build.err") || why=$(cat "$1/build.said")

@@ -263,16 +263,17 @@ make -s grade SUBMISSION="$scratch/flat" PARTS=dpo RESULTS="$scratch/r.json" \
 total 'stored values gain nothing' 0 10
 
 # Root grades as another user, who cannot replace the grader.
-if [ "$(id -u)" = 0 ]; then
+if [ "$(id -u)" = 0 ] && ! grep -q 'as another user' "$scratch/errors"; then
     CHEAT='    system("echo exit 0 >../judge; echo >../expected/dpo; sleep 60 & touch mine");' awk '
         /^    return not_written/ { print ENVIRON["CHEAT"] } { print }' \
         "$scratch/dpo/grade/handed/pref.c" >"$scratch/flat/pref.c"
     make -s grade SUBMISSION="$scratch/flat" PARTS=dpo RESULTS="$scratch/r.json" \
         >"$scratch/graded" 2>"$scratch/errors"
     total 'another judge gains nothing' 0 10
-    same 'nothing of the student is left running' "$(ps -A -o uid=,args= | awk '$1 >= 60100 && $1 < 64900')" ''
+    same 'nothing of the student is left running' \
+        "$(ps -A -o uid=,stat=,args= | awk '$1 >= 60100 && $1 < 64900 && $2 !~ /^Z/')" ''
 else
-    echo "assignment: not tested, because you are not root: a submission that replaces the grader"
+    echo "assignment: not tested, because nothing runs as another user: a submission that replaces the grader"
 fi
 
 # --- a part that somebody adds
