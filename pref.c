@@ -880,7 +880,7 @@ typedef struct {
     int *start, *token;         // (n_rows) the first token of each row's response; (n_tokens)
     double *reward;             // (n_rows)
     Pair *pair;                 // (n_pairs)
-    double clip_frac;           // PPO: the share of tokens whose ratio was clipped
+    double clip_frac;           // PPO: the share of tokens whose clipped term is the smaller
     // All of these have one number for each token:
     real *logp, *ref_logp;      // log pi(token | those before it), and log pi_ref
     real *old_logp, *dlogp;     // log pi at collection; dloss/dlogp, which a loss writes

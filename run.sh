@@ -272,9 +272,14 @@ makefile > $lock/list.mk
 
 plan > $lock/plan
 ! grep '[*][*][*]' $lock/errors >&2 || die 1 "the makefile cannot be run"
-old=$(cut -d ' ' -f 2 $lock/plan | xargs ls 2> /dev/null | awk 'END { print NR }')
-[ "$old" = 0 ] || say "$old results of other code, other commands or older inputs are removed"
+# What is there of these is the result of other code, commands or inputs.
+old=$(cut -d ' ' -f 2 $lock/plan | while read -r file; do [ ! -f "$file" ] || echo; done | wc -l)
+[ "$old" -eq 0 ] || say "removes $((old)) results of other code, commands or inputs"
 cut -d ' ' -f 2 $lock/plan | xargs rm -f
+case "$words/$rates" in
+    *lm*/*best*) grep -q '^lm ' dev/rates.txt 2> /dev/null || say "note: dev/rates.txt has no rates \
+of stories, so their own best rate is the default one; './run.sh sweep' finds them" ;;
+esac
 calibrate() { OMP_NUM_THREADS=1 ./pref sft --task bandit --len 1 -o $lock/ref.bin; }
 unit=$( (calibrate > /dev/null 2>&1; times) |
     awk 'NR == 2 { split($1, t, "m"); print t[1] * 60 + t[2] }')

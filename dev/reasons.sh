@@ -51,8 +51,10 @@ margin() {
     name=$1
     shift
     for seed; do
-        awk -F , 'NR == 1 { for (i = 1; i <= NF; i++) { if ($i == "train_reward_margin") { at = i } } }
-            { last = $at } END { print last }' "$place/${name}_s$seed.csv"
+        awk -F , '
+            NR == 1 { for (i = 1; i <= NF; i++) { if ($i == "train_reward_margin") { at = i } } }
+            { last = $at }
+            END { print last }' "$place/${name}_s$seed.csv"
     done | awk '{ s += $1; q += $1 * $1; n++ }
         END { m = s / n; printf "%.1f +- %.1f", m, sqrt((q / n - m * m) / (n - 1)) }'
 }
@@ -82,11 +84,12 @@ for word in ${*:-length push ipo stories}; do
                 run dpo_n2_beta$beta pref 9 --method dpo --task r1 -n 2 --batch 50 --beta $beta
             done ;;
         ipo)  # C7 (a): the margin that ipo reaches with 5 prompts, by tau, and that of pref-ft
+            five="--task r1 --batch 5 --reuse 200"
             for tau in 0.05 0.02 0.01 0.001; do
-                run ipo_tau$tau pref 9 --method ipo --task r1 --batch 5 --reuse 200 --tau $tau > $place/said
+                run ipo_tau$tau pref 9 --method ipo $five --tau $tau > /dev/null
                 printf '%-34s %s\n' ipo_tau$tau "$(margin ipo_tau$tau 21 22 23 24 25)"
             done
-            run ft_5 pref 9 --method pref-ft --task r1 --batch 5 --reuse 200 > $place/said
+            run ft_5 pref 9 --method pref-ft $five > /dev/null
             printf '%-34s %s\n' pref-ft "$(margin ft_5 21 22 23 24 25)" ;;
         stories)  # L4: what puts dpo, ppo and rwr in order
             for method in dpo ppo rwr; do

@@ -47,6 +47,7 @@ fi
 # build FOLDER PROGRAM DEFINES: builds a driver from the files in a folder, or prints why it cannot.
 build() {
     cp "$tools/driver.c" "$1/driver.c" || exit 2
+    # The compiler, which the student's user runs, has its temporary files (TMPDIR) in this folder, too.
     [ -z "${STUDENT_UID-}" ] || chown -R "$STUDENT_UID" "$1" || exit 2
     (cd "$1" && TMPDIR=. judge run 60 100 build.out build.err $cc $flags $3 driver.c -o "$2" -lm) \
         >"$1/build.said" && return

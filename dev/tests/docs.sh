@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs every command of README.md, ASSIGNMENT.md, TEACHING.md and dev/EXERCISES.md in a fresh clone, in the order
-# in which they stand. Commands are the lines of blocks that are marked sh, and those lines of blocks
-# indented by four spaces that begin with the name of a program; lines that begin with (gdb) are typed
-# into the gdb that the line before them starts.
-# Blocks of python and gnuplot are run if these programs are there (PYTHON names the former).
-# So that this takes minutes and not hours, the story model is tiny, trainings have few steps, those on
-# the bandit share a reference and those of run.sh a run of each method: in the clone, scripts of the
-# programs' names stand before the programs. `make test` is left out, since CI runs it anyway.
+# Runs every command of README.md, ASSIGNMENT.md, TEACHING.md and dev/EXERCISES.md in a fresh clone,
+# in the order in which they stand. Commands are the lines of blocks that are marked sh, and those
+# lines of blocks indented by four spaces that begin with the name of a program; lines that begin
+# with (gdb) are typed into the gdb that the line before them starts. Blocks of python and gnuplot
+# are run if these programs are there (PYTHON names the former). So that this takes minutes and not
+# hours, the story model is tiny, trainings have few steps, those on the bandit share a reference
+# and those of run.sh a run of each method: in the clone, scripts of the programs' names stand
+# before the programs. `make test` is left out, since CI runs it anyway.
 . "$(dirname "$0")/lib.sh"
 clone=$scratch/clone python=${PYTHON-python3}
 mkdir "$scratch/bin"
@@ -37,7 +37,7 @@ case "$1 $*" in
     sft*) set -- "$@" --steps 60 --batch 8 -L 1 -H 1 -C 16 ;;
     pairs*) set -- "$@" -n 30 ;;
     rm*) set -- "$@" --steps 3 ;;
-    tune*--log\ out/*.part*)
+    tune*--log\ out/*.part*)  # one of run.sh's: a run of the same method and task, made once, is copied
         method=${*#*--method } task=${*#*--task } out='' log=''
         kept=$real/$(basename "$0")_${method%% *}_$(echo ${task%% *} | tr 12 __)
         [ -s "$kept.csv" ] || { "$real/$(basename "$0")" "$@" --steps 2 --eval-every 2 -o "$kept.$$.bin" \

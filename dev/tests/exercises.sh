@@ -25,6 +25,7 @@ check() { ./dev/solutions/check "$@"; }
 # make exits with 2 whenever a command fails; the checker itself exits with 1.
 says 2 'slic: METHODS of pref.c has no such method yet' exercise slic
 says 2 'make exercise NAME=slic' exercise ''
+says 2 'there is no checker for even; there is one for: cdpo' exercise even
 for name in $names; do says 1 "$name: METHODS of pref.c has no such method yet" check $name; done
 says 2 "is there an exercise 'grpo'?" check grpo
 says 2 'expected the name of an exercise' check

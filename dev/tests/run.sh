@@ -170,6 +170,7 @@ ran() {
 told() {  # told PATTERN: what `says` has just seen
     if grep -q "$1" "$scratch/said"; then pass; else fail "expected to see: $1" "$scratch/said"; fi
 }
+told_no() { same "not told: $1" "$(grep -c "$1" "$scratch/said")" 0; }
 tidy() { same "left over: $1" "$(find . -name '*.part' -o -name .lock)" ""; }
 : > ran
 
@@ -185,6 +186,7 @@ sh run.sh list | sed -n 's/^\(out[^:]*\): .*/\1/p' | while read -r file; do [ -e
     > "$scratch/missing"
 same "results that are missing" "$(cat "$scratch/missing")" ""
 says 0 "run.sh: all results are there" sh ./run.sh -j 2
+told_no removes
 ran 0 "nothing again"
 rm out/lm/rm_min_s11.bin
 says 0 "a claim" sh ./run.sh
@@ -206,6 +208,7 @@ edit() {
 }
 edit "comments and white space" '/^static double loss_ipo/,/^}/s|^    |&  |; s|^// IPO .*|// Another|' 0
 edit "the loss of ipo" '/^static double loss_ipo/,/^}/s|1 /|2 /|' 12 "method ipo"
+told "^run.sh: removes 12 results of other code, commands or inputs$"
 if command -v clang > /dev/null; then
     says 0 "a claim" env CC=clang sh ./run.sh bandit
     ran 0 "another compiler"
@@ -223,6 +226,13 @@ same "rates without dev/rates.txt" "$(cat out/*_best/*.csv | grep -c -e --lr)" 0
 echo "bandit off ipo r1_len1 3e-3  # by the sweep" > dev/rates.txt
 says 0 "a claim" sh ./run.sh bandit best
 ran 5 "a rate" "--method ipo --task r1 .* --len 1 .*--lr 3e-3 "
+told_no "no rates of stories"
+says 0 "a claim" sh ./run.sh lm best
+told "^run.sh: note: dev/rates.txt has no rates of stories"
+echo "lm on dpo min 3e-4" >> dev/rates.txt
+says 0 "a claim" sh ./run.sh lm best
+told_no "no rates of stories"
+: > ran
 rm out/kl.txt
 says 0 "a claim" sh ./run.sh kl
 ran 1 "a lost table"
