@@ -11,7 +11,7 @@
 clone=$scratch/clone python=${PYTHON-python3}
 mkdir "$scratch/bin"
 export OMP_NUM_THREADS=1  # other tests run beside this one
-export CFLAGS="-O2 -ftree-vectorize"  # quick to compile, and not slow to run
+export CFLAGS="-O1 -ftree-vectorize"  # quick to compile, and not slow to run
 git clone -q . "$clone" && cd "$clone" || exit 1
 make -s -j 2 all dev/report > /dev/null || exit 1
 
@@ -25,7 +25,9 @@ stand_in() {
 #!/bin/sh
 real=$(dirname "$0")/real
 case "$1 $* " in
-    *--help* | tune*' -m '* | tune*--len*) ;;
+    *--help* | tune*' -m '*) ;;
+    tune*'--len 1 '*) set -- "$@" -m "$real/ref_len1.bin" ;;
+    tune*--len*) ;;
     tune*' r1 '* | tune*' r2 '*) set -- "$@" -m "$real/ref.bin" ;;
 esac
 case "$1 $*" in
@@ -144,6 +146,7 @@ for file in pref.c dev/kl.c; do
         > "$scratch/folder/$file"
 done
 mkdir "$scratch/folder/real"
+cp real/*.bin "$scratch/folder/real"  # what the students write is right
 cd "$scratch/folder" && top=$scratch/folder && page ASSIGNMENT.md
 cd "$clone" && top=$clone && page dev/assignment/TEACHING.md
 

@@ -40,15 +40,15 @@ add() {
 cp pref.c "$scratch/pref.c"
 holds 'a row is added to METHODS' add METHODS "$scratch/loss.c" "$method"
 holds 'a row is added to TASKS' add TASKS "$scratch/reward.c" "$task"
-cc=${CC:-cc}
-holds 'pref.c with both compiles without warnings' \
-    $cc -O2 -std=c11 -Wall -Wextra -Wshadow -Werror -Wno-unknown-pragmas "$scratch/pref.c" -o "$scratch/pref" -lm
+cp Makefile "$scratch"
 cd "$scratch" || exit 1
+holds 'pref.c with both compiles without warnings' make pref CFLAGS="-O3 -Werror"
+holds 'a reference for both' ./pref sft --task bandit --len 2 --seed 3 -o ref.bin
 says 0 'slic       hinge loss' ./pref help tune
 says 0 'even       bandit: the share of even tokens' ./pref help tune
 says 2 '--tau: for ipo; this run is slic bandit samples pref group' ./pref tune --method SLiC --task even --tau 1
-says 0 'step     1' ./pref tune --method slic --task even --neg 0.5 --len 1 --steps 1 -n 4
-says 0 '' ./pref tune --method slic --task even --len 2 --steps 30 --eval-every 1 --log log.csv --seed 3
+says 0 'step     1' ./pref tune --method slic --task even --neg 0.5 --len 2 -m ref.bin --steps 1 -n 4
+says 0 '' ./pref tune --method slic --task even --len 2 -m ref.bin --steps 30 --eval-every 1 --log log.csv
 # column NAME LINE: the field of a line of the log, of which the first is the header
 column() {
     awk -F, -v name="$1" -v line="$2" 'NR == 1 { for (i = 1; i <= NF; i++) { if ($i == name) { at = i } } }
