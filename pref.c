@@ -3036,8 +3036,9 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
 #else
     const char *build = "pref", *unfit = "yes", *meant = "fresh samples of the policy";
 #endif
-    snprintf(run, sizeof run, "%s %s %s %s %s", m->name, bandit ? "bandit" : "stories",
-             o->pairs ? "pairs" : "samples", build, BASELINES[baseline]);
+    snprintf(run, sizeof run, "%s on %s with %s by %s and baseline %s", m->name,
+             bandit ? "bandit" : "stories", o->pairs ? "pairs" : "samples", build,
+             BASELINES[baseline]);
     check_runs(o, run);
     stop_if(baseline == VALUE_BASELINE && !m->loss_with_values, 2, "--baseline value: for ppo");
     stop_if(!bandit && !o->rm && !o->pairs, 2, "stories need --rm FILE or --pairs FILE");
@@ -3058,8 +3059,7 @@ static void resolve_defaults(Options *o, const Method *m, const Task *task, int 
     stop_if(o->n > 1024, 2, "-n: at most 1024 responses to a prompt");
     stop_if(m->needs_pairs && o->n < 2, 2, "pairs need two responses: -n 2 at least");
     fixed |= (double)o->collect * o->reuse >= (double)o->steps * o->batch;
-    stop_if(o->kl > 0 && fixed, 2, "--kl: at first the policy is the reference, so the penalty of "
-            "a single collection is 0");
+    stop_if(o->kl > 0 && fixed, 2, "--kl: the penalty is 0 if all data are the reference's");
     stop_if(o->kl > 0 && m->ignores_rewards, 2, "--kl: for methods that read rewards, not sft");
     // one rate for all methods: to Adam it is a step's size, so runs differ in the directions alone
     o->lr = o->lr > 0 ? o->lr : bandit ? 1e-3 : 1e-4;

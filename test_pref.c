@@ -574,15 +574,86 @@ static void check_loss(const char *name, Options o, double loss, const double *d
     }
 }
 
-static void test_losses(void) {
+// dlogp of a loss by finite differences of its value; whether it pushes down, as its row says; and
+// that it leaves --neg to the trainer.
+static void check_derivatives(const Method *m) {
+    int at[12], down = 0;
+    Batch b = loss_batch(at);
+    real d[16];
     Options o = LOSS_OPTIONS;
-    check_loss("dpo", o, ORACLE_DPO, ORACLE_DPO_D);
-    check_loss("ipo", o, ORACLE_IPO, ORACLE_IPO_D);
-    check_loss("ppo", o, ORACLE_PPO, ORACLE_PPO_D);
+    o.push_worst = 0.7;
+    loss_of(m->name, &b, &o);
+    memcpy(d, b.dlogp, sizeof d);
+    double worst = 0, h = 1e-6;
+    for (int i = 0; i < 12 && is_double(); i++) {
+        real kept = b.logp[at[i]];
+        b.logp[at[i]] = kept + (real)h;
+        double more = loss_of(m->name, &b, &o);
+        b.logp[at[i]] = kept - (real)h;
+        double less = loss_of(m->name, &b, &o);
+        b.logp[at[i]] = kept;
+        worst = worse(worst, fabs((more - less) / (2 * h) - (double)d[at[i]]));
+    }
+    check(worst < 1e-6, "%s: dlogp off by %g", m->name, worst);
+    for (int i = 0; i < b.n_tokens; i++) { down += d[i] > 0; }
+    check((down > 0) == (strcmp(m->negative, "no") != 0), "%s pushes %d tokens down", m->name, down);
+    check(down == 0 || !m->imitates || !strcmp(m->name, "bon"),
+          "%s imitates, so it pushes nothing down", m->name);
+    o.neg = 0;
+    loss_and_dlogp(&b, m->loss, &o);
+    check(!memcmp(b.dlogp, d, sizeof d), "%s: the loss does not read --neg", m->name);
+}
+
+static void test_losses(void) {
+    for (int m = 0; m < N_METHODS; m++) { check_derivatives(&METHODS[m]); }
+}
+
+static void test_loss_dpo(void) {
+    check_loss("dpo", LOSS_OPTIONS, ORACLE_DPO, ORACLE_DPO_D);
+    check_derivatives(method("dpo"));
+}
+
+static void test_loss_ipo(void) {
+    check_loss("ipo", LOSS_OPTIONS, ORACLE_IPO, ORACLE_IPO_D);
+    check_derivatives(method("ipo"));
+}
+
+static void test_loss_ppo(void) {
+    check_loss("ppo", LOSS_OPTIONS, ORACLE_PPO, ORACLE_PPO_D);
+    check_derivatives(method("ppo"));
+}
+
+static void test_loss_rwr(void) {
+    Options o = LOSS_OPTIONS;
+    int at[12];
     o.beta = 1;
     check_loss("rwr", o, ORACLE_RWR, ORACLE_RWR_D);
-    // --push-worst: of one group, row 0 is the best and row 1 the worst; of two groups 0, 2 and 1, 3
+    check_derivatives(method("rwr"));
+    Batch b = loss_batch(at);
+    real large = 40;
+    for (int i = b.start[2]; i < b.row[3]; i++) { b.advantage[i] = large; }
+    loss_of("rwr", &b, &LOSS_OPTIONS);
+    check(b.dlogp[b.start[2]] == -5, "rwr's weights are capped");
+}
+
+static void test_loss_pref_ft(void) {
     int at[12];
+    Batch b = loss_batch(at);
+    near(loss_of("pref-ft", &b, &LOSS_OPTIONS),
+         -(response_sum(&b, b.logp, 0) + 2 * response_sum(&b, b.logp, 2)) / 3, 1e-6, "pref-ft");
+    check_derivatives(method("pref-ft"));
+}
+
+static void test_loss_bon(void) {
+    int at[12];
+    Options o = LOSS_OPTIONS;
+    Batch whole = loss_batch(at); // by hand: the best is row 0; responses of 3 tokens
+    const real *logp = whole.logp;
+    near(loss_of("bon", &whole, &o), -((double)logp[1] + (double)logp[2] + (double)logp[3]), 1e-6,
+         "bon");
+    check(whole.dlogp[1] == -1 && whole.dlogp[6] == 0, "bon pushes up the best alone");
+    check_derivatives(method("bon"));
+    // --push-worst: of one group, row 0 is the best and row 1 the worst; of two groups 0, 2 and 1, 3
     for (int group = 4; group >= 2; group -= 2) {
         Batch b = loss_batch(at);
         b.group = group;
@@ -606,51 +677,18 @@ static void test_losses(void) {
         near((double)b.dlogp[b.start[0]], -weight, 1e-7, "of equals the first is the best");
         near((double)b.dlogp[b.start[1]], 0, 0, "and none is the worst");
     }
-    o.push_worst = 0;
-    for (int m = 0; m < N_METHODS; m++) { // every loss by finite differences of its own value
-        Batch b = loss_batch(at);
-        real d[16];
-        o = LOSS_OPTIONS;
-        o.push_worst = 0.7;
-        loss_of(METHODS[m].name, &b, &o);
-        memcpy(d, b.dlogp, sizeof d);
-        double worst = 0, h = 1e-6;
-        for (int i = 0; i < 12 && is_double(); i++) {
-            real kept = b.logp[at[i]];
-            b.logp[at[i]] = kept + (real)h;
-            double up = loss_of(METHODS[m].name, &b, &o);
-            b.logp[at[i]] = kept - (real)h;
-            double down = loss_of(METHODS[m].name, &b, &o);
-            b.logp[at[i]] = kept;
-            worst = worse(worst, fabs((up - down) / (2 * h) - (double)d[at[i]]));
-        }
-        check(worst < 1e-6, "%s: dlogp off by %g", METHODS[m].name, worst);
-        int down = 0;
-        for (int i = 0; i < b.n_tokens; i++) { down += d[i] > 0; }
-        check((down > 0) == (strcmp(METHODS[m].negative, "no") != 0), "%s pushes %d tokens down",
-              METHODS[m].name, down);
-        check(down == 0 || !METHODS[m].imitates || m == 2, "%s imitates, so it pushes nothing down",
-              METHODS[m].name);
-        o.neg = 0;  // that is the trainer's business: a loss does not read it
-        loss_and_dlogp(&b, METHODS[m].loss, &o);
-        check(!memcmp(b.dlogp, d, sizeof d), "%s: the loss does not read --neg", METHODS[m].name);
-    }
-    o.push_worst = 0;
-    Batch b = loss_batch(at); // by hand: the best is row 0; responses of 3 tokens
-    near(loss_of("bon", &b, &o), -((double)b.logp[1] + (double)b.logp[2] + (double)b.logp[3]), 1e-6,
-         "bon");
-    check(b.dlogp[1] == -1 && b.dlogp[6] == 0, "bon pushes up the best alone");
-    near(loss_of("pref-ft", &b, &o),
-         -(response_sum(&b, b.logp, 0) + 2 * response_sum(&b, b.logp, 2)) / 3, 1e-6, "pref-ft");
-    real large = 40;
-    for (int i = b.start[2]; i < b.row[3]; i++) { b.advantage[i] = large; }
-    loss_of("rwr", &b, &o);
-    check(b.dlogp[b.start[2]] == -5, "rwr's weights are capped");
-    memcpy(b.old_logp, b.logp, 16 * sizeof(real)); // the first step after collection
+}
+
+static void test_loss_reinforce(void) { check_derivatives(method("reinforce")); }
+
+static void test_first_step(void) {
+    int at[12];
+    Batch b = loss_batch(at);
     real ppo[16];
-    loss_of("ppo", &b, &o);
+    memcpy(b.old_logp, b.logp, 16 * sizeof(real)); // nothing has moved since the collection
+    loss_of("ppo", &b, &LOSS_OPTIONS);
     memcpy(ppo, b.dlogp, sizeof ppo);
-    loss_of("reinforce", &b, &o);
+    loss_of("reinforce", &b, &LOSS_OPTIONS);
     check(!memcmp(ppo, b.dlogp, sizeof ppo) && b.clip_frac == 0, "ppo's first step is reinforce's");
 }
 
@@ -2042,7 +2080,7 @@ static void test_tune_errors(void) {
           ref);
     fails(1, "are too many", "%s --len 2 -m %s -n 2 --reuse 1 --queries 1000000000", tune, ref);
     run.program = "./pref_onpolicy";
-    fails(2, "--kl: at first the policy is the reference",
+    fails(2, "--kl: the penalty is 0 if all data are the reference",
           "%s --len 2 -m %s --kl 0.1 --steps 10 --collect 100 --reuse 1", tune, ref);
     works("%s --len 2 -m %s --kl 0.1 --steps 2 --collect 10 --reuse 1", tune, ref);
     run.program = NULL;
@@ -4340,7 +4378,8 @@ static const struct {
 // would read it.
 static void test_unread_options(void) {
     const char *no_model = in_scratch("no_model.bin"), *const builds[] = {"pref", "pref_onpolicy"};
-    const char *const kinds[] = {"bandit samples", "stories samples", "stories pairs"};
+    const char *const kinds[] = {"bandit with samples", "stories with samples",
+                                 "stories with pairs"};
     const char *const data[] = {"--task r2", "--task min --rm no_rm.bin",
                                 "--task skew --pairs no_pairs.txt"};
     for (int k = 0; k < 2 * 3 * N_METHODS; k++) {
@@ -4351,8 +4390,8 @@ static void test_unread_options(void) {
             for (size_t i = 0; i < sizeof READERS / sizeof *READERS; i++) {
                 const char *name = READERS[i].option, *readers = READERS[i].readers;
                 char is[128], line[600], words[200], *error;
-                snprintf(is, sizeof is, "%s %s %s %s", m,
-                         strcmp(name, "--pairs") ? kind : "bandit pairs", build,
+                snprintf(is, sizeof is, "%s on %s by %s and baseline %s", m,
+                         strcmp(name, "--pairs") ? kind : "bandit with pairs", build,
                          values ? "value" : !strcmp(name, "--baseline") ? "loo" : "group");
                 snprintf(line, sizeof line, "tune --method %s %s -m %s %s%s %s", m,
                          data[k / 2 % 3], no_model, values ? "--baseline value " : "", name,
@@ -4627,6 +4666,14 @@ static const struct {
     {"sampler against forward pass", test_sampler_logp, BOTH},
     {"sampler's frequencies", test_sampler_frequencies, BOTH},
     {"losses", test_losses, BOTH},
+    {"loss of pref-ft", test_loss_pref_ft, BOTH},
+    {"loss of bon", test_loss_bon, BOTH},
+    {"loss of rwr", test_loss_rwr, BOTH},
+    {"loss of reinforce", test_loss_reinforce, BOTH},
+    {"loss of ppo", test_loss_ppo, BOTH},
+    {"loss of dpo", test_loss_dpo, BOTH},
+    {"loss of ipo", test_loss_ipo, BOTH},
+    {"ppo's first step", test_first_step, BOTH},
     {"advantages and pairs", test_advantages, BOTH},
     {"heads and GAE", test_heads, BOTH},
     {"unbiased policy gradient", test_unbiased, BOTH},

@@ -46,8 +46,9 @@ holds 'two parts alone' sh $here/make.sh "$scratch/two" ppo dpo
 same 'two parts, and their points' "$(echo $(cat "$scratch/two/grade/handed/parts"))" \
     'ppo 10 dpo 10'
 same 'the stubs of two parts' "$(grep -c '^    return not_written' "$scratch/two/pref.c")" 2
+holds 'two more' sh $here/make.sh "$scratch/bt" gae bradley-terry
 holds 'what a test needs of what is left to write' \
-    grep -q '"losses"`, once these are written, too: dpo\.$' "$scratch/two/ASSIGNMENT.md"
+    grep -q '"heads"`, once these are written, too: gae\.$' "$scratch/bt/ASSIGNMENT.md"
 holds 'what to hand in' grep -q '^- Hand in `pref.c`\.$' "$scratch/two/ASSIGNMENT.md"
 holds 'the handout has both parts' grep -q '^### ppo (10 points)' "$scratch/two/ASSIGNMENT.md"
 same 'no mark of a solution is left' \
@@ -93,7 +94,7 @@ join dpo "$scratch/solved/pref.c" >"$scratch/two/pref.c"
 grade "$scratch/two"
 total 'one part of two is solved, from the file of another assignment' 10 20
 holds 'the test that the handout names for dpo' \
-    sh -c "cd '$scratch/two' && make -s test_double && ./test_double \"dpo's optimum\""
+    sh -c "cd '$scratch/two' && make -s test_double && ./test_double 'loss of dpo'"
 loses ppo 'is not written yet'
 
 # --- planted mistakes, those of many parts at a time; the other parts keep all of their points

@@ -46,7 +46,7 @@ holds 'pref.c with both compiles without warnings' make pref CFLAGS="-O3 -Werror
 holds 'a reference for both' ./pref sft --task bandit --len 2 --seed 3 -o ref.bin
 says 0 'slic       hinge loss' ./pref help tune
 says 0 'even       bandit: the share of even tokens' ./pref help tune
-says 2 '--tau: for ipo; this run is slic bandit samples pref group' ./pref tune --method SLiC --task even --tau 1
+says 2 '--tau: for ipo; this run is slic on bandit with samples by pref and baseline group' ./pref tune --method SLiC --task even --tau 1
 says 0 'step     1' ./pref tune --method slic --task even --neg 0.5 --len 2 -m ref.bin --steps 1 -n 4
 says 0 '' ./pref tune --method slic --task even --len 2 -m ref.bin --steps 30 --eval-every 1 --log log.csv
 # column NAME LINE: the field of a line of the log, of which the first is the header
