@@ -171,6 +171,14 @@ static void put_pair_mistakes(const Batch *right, Loss loss, const Options *o) {
     if (loss != loss_ipo && begin_mistake("divided by the number of responses, not of pairs")) {
         put_mistaken_pairs(b, loss, *o, 0.5);
     }
+    if (begin_mistake("of the last pair alone: is something added to the loss, or set?")) {
+        Pair last = right->pair[right->n_pairs - 1];
+        last.weight /= right->n_pairs;
+        Batch one = *right;
+        one.pair = &last;
+        one.n_pairs = 1;
+        put(0, loss_and_dlogp(&one, loss, o), "the loss");
+    }
     if (loss == loss_pref_ft) { return; }
     if (begin_mistake("without the reference: h has log pi_ref, too")) {
         b.ref_logp = randoms(b.n_tokens, 0, 0);
@@ -383,6 +391,10 @@ static void grade_reinforce(void) {
         put_response(&b, b.dlogp, r, label);
     }
     finish_loss(&b, value, "");
+    if (begin_mistake("of the last token alone: is something added to the loss, or set?")) {
+        int last = b.row[b.n_rows] - 1;
+        put(0, (double)(b.dlogp[last] * b.logp[last]), "the loss");
+    }
 }
 
 // The tokens of a batch for PPO are of eight kinds: kind[i] % 4 says how large the ratio is, and the
@@ -436,6 +448,12 @@ static void grade_ppo(void) {
     put_ppo(&b, kind);
     put(0, b.clip_frac, "clip_frac");
     finish_loss(&b, value, "");
+    if (begin_mistake("of the last token alone: is something added to the loss, or set?")) {
+        int last = b.row[b.n_rows] - 1;  // of kind 3 or 4, its clipped term is the smaller one
+        double A = (double)b.advantage[last], rho = exp((double)(b.logp[last] - b.old_logp[last]));
+        rho = kind[last] == 3 ? 1.3 : kind[last] == 4 ? 0.7 : rho;
+        put(0, -rho * A / b.n_rows, "the loss");
+    }
     if (begin_mistake("of all tokens, those of the prompts too")) {
         put(0, b.clip_frac * n / b.n_tokens, "clip_frac");
     }

@@ -210,6 +210,9 @@ slip dpo 's/margin(b, y)/response_sum(b, b->logp, y.won) - response_sum(b, b->lo
 slip dpo 's/y.weight \/ b->n_pairs/y.weight \/ b->n_rows/' 'divided by the number of responses, not of pairs'
 slip dpo 's/push(b, y.\(.*\), \(.*g\));/for (int i = b->start[y.\1]; i < b->row[y.\1 + 1]; i++) { b->dlogp[i] = \2; }/' \
     "the values are those of each response's last pair: is something added to dlogp, or set?"
+slip dpo 's/loss -= /loss = -/' 'the loss: the values are those of the last pair alone'
+slip ppo 's/loss -= /loss = -/' 'the loss: the values are those of the last token alone'
+slip reinforce 's/loss += /loss = /' 'the loss: the values are those of the last token alone'
 slip dpo 's/return loss;//' 'does not compile: pref.c:'
 slip ipo 's/o->tau/o->beta/' 'the values are those with beta in the place of tau'
 slip ppo 's/bounded \* A < rho \* A/0/' 'the values are those without a clip'
