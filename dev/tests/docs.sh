@@ -11,7 +11,7 @@
 clone=$scratch/clone python=${PYTHON-python3}
 mkdir "$scratch/bin"
 export OMP_NUM_THREADS=1  # other tests run beside this one
-export CFLAGS="-O1 -ftree-vectorize"  # quick to compile, and not slow to run
+export CFLAGS="-O2 -ftree-vectorize"  # quick to compile, and not slow to run
 git clone -q . "$clone" && cd "$clone" || exit 1
 make -s -j 2 all dev/report > /dev/null || exit 1
 
@@ -162,7 +162,7 @@ shows() {  # shows WORDS COMMAND
     if grep -q "$words" "$scratch/said"; then pass; else fail "$*: $words" "$scratch/said"; fi
 }
 if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
-    shows "the reference, step 200 of 300" real/pref tune --task r1 --method bon --steps 1
+    shows "the reference, step 200 of 300" real/pref tune --task r1 --len 1 --method bon --steps 1
     shows "making the data of the first steps" real/pref tune --task r1 --method bon -m ref.bin --steps 1
     shows "bon, step 2 of 2" real/pref tune --task r1 --method bon -m ref.bin --steps 2
     shows "sft, step 2 of 2" real/pref sft --steps 2 --batch 2 -o two.bin
