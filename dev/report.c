@@ -905,8 +905,9 @@ static void settle(Verdict *v) {
         for (const Part *p = v->part; p < v->part + v->n; p++) {
             if (p->rule == SHOWN || met(p) != yes || v->word == FEW_SEEDS) { continue; }
             int first = yes ? n_yes++ == 0 : n_no++ == 0;
-            append(v->why, sizeof v->why, "%s%s %s", !first ? ", "
-                   : yes ? " for " : n_yes ? "; not for " : ": not for ", p->who, deciding(p));
+            const char *met_by = v->word == HOLDS ? " for " : "; met: ";
+            append(v->why, sizeof v->why, "%s%s %s", !first ? ", " : yes ? met_by
+                   : v->word == HOLDS ? "; not for " : "; not met: ", p->who, deciding(p));
         }
     }
 }
@@ -1074,8 +1075,8 @@ static void judge_c4(Verdict *v) {
          "and bon %.3f: %s. ", best_at[1], best_at[0], lost[1], lost[0],
          best_at[1] > best_at[0] ? "ppo bears more reuse"
          : best_at[1] < best_at[0] ? "bon bears more reuse"
-         : lost[1] < lost[0] ? "the same T, and beyond it ppo loses less"
-                             : "the same T, and beyond it ppo loses no less");
+         : lost[1] < lost[0] ? "their best T is the same, and beyond it ppo loses less"
+                             : "their best T is the same, and beyond it bon loses less");
 }
 
 // The lead of the better of dpo and ipo over the best imitator, on two tasks.
@@ -1117,6 +1118,7 @@ static void judge_c5c(Verdict *v) {
     static const char *const names[] = {"off_bon_r1_push-worst0.1", "off_bon_r1_push-worst1"};
     Seeds h = headroom(v, "off_bon_r1"), pushed = auc(v, names[0]), hard = auc(v, names[1]);
     if (better_of(v, "bandit", names, names, called)) { pushed = hard; }
+    NOTE(v, "That choice was made at one rate. ");
     better(v, minus(pushed, auc(v, "off_bon_r1")), &h, "bon");
     better(v, minus(auc(v, "off_dpo_r1"), auc(v, "off_dpo_r1_neg0")), &h, "dpo");
 }
@@ -2095,15 +2097,15 @@ static void how_to_read(void) {
               "mean of the reward over its evaluations, which are evenly spaced; the one at step 0 "
               "is left out. The end is the last evaluation. H (headroom) = 1 - the reference's "
               "reward, which is the reward at step 0: the most that can be gained.");
-    paragraph("On-policy (`on_` in the names of runs) means samples of the policy as it is by "
-              "then; offline (`off_`) one collection sampled from the reference; `file_` a file of "
+    paragraph("On-policy (`on_` in the names of runs) means samples of the current policy; "
+              "offline (`off_`) one collection sampled from the reference; `file_` a file of "
               "preference pairs. A collection is B responses, M is the number in a minibatch (100 "
               "on the bandit, 64 on stories), T the number of passes over a collection, and a "
               "query is a response that was sampled and labelled.");
     paragraph("R1 and R2 are the bandit's rewards: the peak of R1 lies far from where the "
               "reference puts its mass, that of R2 within it. Stories: min rewards short "
-              "responses, mode those of the commonest length, skew short ones by pairs that were "
-              "cut short.");
+              "responses, and mode those of the commonest length. skew rewards short responses, "
+              "too, but those of its preference pairs are cut short at random.");
     paragraph("Methods: bon imitates the best of N samples; rwr (reward-weighted regression) "
               "weights samples by exp(A/beta), where A is the advantage; pref-ft imitates the "
               "preferred response of a pair; ppo, dpo and ipo have a negative gradient, too: they "

@@ -121,7 +121,7 @@ case $said in *'no verdicts'*) fail 'five seeds, and it says "no verdicts"' ;; *
 with "$c1" C1 'holds for bon 0.400, rwr 0.400; not for dpo 0.020.' << 'END'
 bandit/on_dpo_r1 .2,.52,.52
 END
-with "$c1" C1 'does not hold for bon 0.400; not for rwr 0.020, dpo 0.0499.' << 'END'
+with "$c1" C1 'does not hold; met: bon 0.400; not met: rwr 0.020, dpo 0.0499.' << 'END'
 bandit/on_rwr_r1 .2,.52,.52
 bandit/on_dpo_r1 .2,.5499,.5499
 END
@@ -129,7 +129,7 @@ with "$c1" C1 'holds for bon 0.050, rwr 0.400; not for dpo -0.040.' << 'END'
 bandit/on_bon_r1 .2,.55,.55
 bandit/off_dpo_r1 .2,.94,.94
 END
-with "$c1" C1 'does not hold for bon 0.400, rwr 0.400; not for dpo -0.060.' << 'END'
+with "$c1" C1 'does not hold; met: bon 0.400, rwr 0.400; not met: dpo -0.060.' << 'END'
 bandit/off_dpo_r1 .2,.96,.96
 END
 with "$c1" C1 'holds for bon 0.150, dpo 0.400; not for rwr 0.100, but 2 s.e. are 0.141.' << 'END'
@@ -185,7 +185,7 @@ fresh "$c1"
 printf '%s\n' "$c1" | sed 's/^bandit/&_x3/; s/_r1 .2,.5,.5/_r1 .2,.9,.9/' |
     logs "$work"
 run
-verdict C1 'does not hold: not for bon 0.000, rwr 0.000, dpo 0.000.' '3 x the rate'
+verdict C1 'does not hold; not met: bon 0.000, rwr 0.000, dpo 0.000.' '3 x the rate'
 verdict C1 'not run: needs on_bon_r1, off_bon_r1, on_rwr_r1 and 3 more.' 'own best rate'
 prints 'C1   Fresh samples beat a fixed set (R1)           holds           does not hold   not run'
 shows 'The verdict depends on the learning rate: the sets differ.'
@@ -261,10 +261,10 @@ with "$c2" C2 'holds for bon 0.100, rwr 0.100, the mean 0.033; not for dpo -0.10
 bandit/on_dpo_r1_collect200 .2,.9,.9
 END
 with "$c2" C2 \
-    'does not hold for bon 0.100; not for rwr -0.010, dpo -0.010, the mean 0.027.' << 'END'
+    'does not hold; met: bon 0.100; not met: rwr -0.010, dpo -0.010, the mean 0.027.' << 'END'
 bandit/on_{rwr,dpo}_r1_collect200 .2,.81,.81
 END
-with "$c2" C2 'does not hold: not for bon 0.100, but 2 s.e. are 0.283,' \
+with "$c2" C2 'does not hold; not met: bon 0.100, but 2 s.e. are 0.283,' \
     'rwr 0.100, but 2 s.e. are 0.283, dpo 0.100, but 2 s.e. are 0.283, the mean 0.100, but 2 s.e. are 0.283.' << 'END'
 bandit/on_{bon,rwr,dpo}_r1_collect200 .2,.5,.5 vary=.2
 bandit/on_{bon,rwr,dpo}_r1 .2,.7,.7
@@ -285,12 +285,12 @@ with "$c3" C3 \
 bandit/on_{bon,rwr,dpo}_r1_collect20 .2,.92,.92
 END
 with "$c3" C3 \
-    "does not hold for B/M = 1 over all 0.400, B/M from 2 to 5 -0.130, $steps3;" \
-    "not for B/M from 1 to 2 0.030." << 'END'
+    "does not hold; met: B/M = 1 over all 0.400, B/M from 2 to 5 -0.130, $steps3;" \
+    "not met: B/M from 1 to 2 0.030." << 'END'
 bandit/on_{bon,rwr,dpo}_r1_collect20 .2,.93,.93
 END
-with "$c3" C3 'does not hold for B/M from 1 to 2 0.000, B/M from 2 to 5 0.000,' \
-    'B/M from 5 to 20 0.000, B/M from 20 to all 0.000; not for B/M = 1 over all 0.000.' << 'END'
+with "$c3" C3 'does not hold; met: B/M from 1 to 2 0.000, B/M from 2 to 5 0.000,' \
+    'B/M from 5 to 20 0.000, B/M from 20 to all 0.000; not met: B/M = 1 over all 0.000.' << 'END'
 bandit/{on,off}_{bon,rwr,dpo}_r1 .2,.5,.5
 bandit/on_{bon,rwr,dpo}_r1_{collect20,collect50,collect200} .2,.5,.5
 END
@@ -305,18 +305,18 @@ shown4='(a) dpo, T=2 over T=1 0.100, (b) dpo, T=5 over T=50 0.150'
 with "$c4" C4 \
     "holds for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300, (a) ppo," \
     "T=2 over T=1 0.100, (b) ppo, T=5 over T=50 0.150, $shown4." < /dev/null
-shows 'the same T, and beyond it ppo loses less'
+shows 'their best T is the same, and beyond it ppo loses less'
 with "$c4" C4 \
-    "does not hold for (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300," \
-    "(b) ppo, T=10 over T=50 0.250, $shown4; not for (a) ppo, T=2 over T=1 0.020." << 'END'
+    "does not hold; met: (a) bon, T=2 over T=1 0.100, (b) bon, T=5 over T=50 0.300," \
+    "(b) ppo, T=10 over T=50 0.250, $shown4; not met: (a) ppo, T=2 over T=1 0.020." << 'END'
 bandit/on_ppo_r1_queries2000_reuse2 .2,.1,.42
 bandit/on_ppo_r1_queries2000_reuse10 .2,.1,.7
 END
 shows 'The best T is 10 for ppo and 5 for bon; from the best T to T = 50 ppo loses 0.250 and'
 shows 'and bon 0.300: ppo bears more reuse.'
 with "$c4" C4 \
-    "does not hold for (a) bon, T=2 over T=1 0.100, (a) ppo, T=2 over T=1 0.100," \
-    "(b) ppo, T=5 over T=50 0.150, $shown4; not for (b) bon, T=50 over T=50 0.000." << 'END'
+    "does not hold; met: (a) bon, T=2 over T=1 0.100, (a) ppo, T=2 over T=1 0.100," \
+    "(b) ppo, T=5 over T=50 0.150, $shown4; not met: (b) bon, T=50 over T=50 0.000." << 'END'
 bandit/on_bon_r1_queries2000_reuse50 .2,.1,.9
 END
 # dpo is shown, and does not decide
@@ -346,12 +346,12 @@ sweep_bandit/off_ipo_r1_lr1e-3 .2,.5,.5 seeds=101,102,103
 END
 shows "The better of dpo and ipo is dpo (AUC 0.600 and 0.500 on the sweep's seeds 101 to 103)."
 with "$c5" C5 \
-    'does not hold: not for (a) the lead on r1 0.020, (b) its excess over r2 -0.230.' << 'END'
+    'does not hold; not met: (a) the lead on r1 0.020, (b) its excess over r2 -0.230.' << 'END'
 bandit/off_rwr_r1 .2,.68,.68
 END
 shows 'The best imitator on r1 is rwr. The best imitator on r2 is bon.'
 with "$c5" C5 \
-    'does not hold for (a) the lead on r1 0.400; not for (b) its excess over r2 0.040.' << 'END'
+    'does not hold; met: (a) the lead on r1 0.400; not met: (b) its excess over r2 0.040.' << 'END'
 bandit/off_ipo_r2 .4,.96,.96
 END
 # an imitator that lacks seeds is not passed over: the verdict waits for it
@@ -376,12 +376,12 @@ bandit/off_{bon,rwr,pref-ft}_r2_len1 .4,.9,.9
 bandit/off_{dpo,ipo}_r2_len1 .4,.9,.9'
 kept='imitation, share of H on R2 0.833'
 with "$c5b" C5b "holds for $kept, imitation, share of H on R1 0.250, dpo on R1 0.200." < /dev/null
-with "$c5b" C5b 'does not hold for imitation, share of H on R1 0.250, dpo on R1 0.200;'\
-' not for imitation, share of H on R2 0.783.' << 'END'
+with "$c5b" C5b 'does not hold; met: imitation, share of H on R1 0.250, dpo on R1 0.200;'\
+' not met: imitation, share of H on R2 0.783.' << 'END'
 bandit/off_{bon,rwr,pref-ft}_r2_len1 .4,.87,.87
 END
 with "$c5b" C5b \
-    "does not hold for $kept; not for imitation, share of H on R1 0.412," \
+    "does not hold; met: $kept; not met: imitation, share of H on R1 0.412," \
     "dpo on R1 0.070, but 2 s.e. are 0.071." << 'END'
 bandit/off_rwr_r1_len1 .2,.53,.53
 bandit/off_{dpo,ipo}_r1_len1 .2,.6,.6 vary=.05
@@ -394,11 +394,11 @@ bandit/off_bon_r1_push-worst1 .2,.4,.4
 bandit/off_dpo_r1 .2,.6,.6
 bandit/off_dpo_r1_neg0 .2,.3,.3'
 with "$c5c" C5c 'holds for bon 0.100, dpo 0.300.' < /dev/null
-with "$c5c" C5c 'does not hold for dpo 0.300; not for bon 0.020.' << 'END'
+with "$c5c" C5c 'does not hold; met: dpo 0.300; not met: bon 0.020.' << 'END'
 bandit/off_bon_r1_push-worst0.1 .2,.9,.9 seeds=101,102,103
 bandit/off_bon_r1_push-worst1 .2,.8,.8 seeds=101,102,103
 END
-with "$c5c" C5c 'does not hold for bon 0.100; not for dpo 0.000.' << 'END'
+with "$c5c" C5c 'does not hold; met: bon 0.100; not met: dpo 0.000.' << 'END'
 bandit/off_dpo_r1_neg0 .2,.6,.6
 END
 
@@ -416,24 +416,24 @@ with "$c6" C6 "holds for $t1, $t10, queries of both - 0.9 x fresh alone, T=10 0.
 bandit/on_dpo_r1_reuse10 .2,.93,.93 queries=0,18000,20000
 END
 with "$c6" C6 \
-    "does not hold for $t1, $t10; not for queries of both - 0.9 x fresh alone, T=10 100." << 'END'
+    "does not hold; met: $t1, $t10; not met: queries of both - 0.9 x fresh alone, T=10 100." << 'END'
 bandit/on_dpo_r1_reuse10 .2,.93,.93 queries=0,18100,20000
 END
 # what never gets there counts with all it had
 with "$c6" C6 \
-    "does not hold for $t1, $t10; not for queries of both - 0.9 x fresh alone," \
+    "does not hold; met: $t1, $t10; not met: queries of both - 0.9 x fresh alone," \
     "T=10 2000." << 'END'
 bandit/on_dpo_r1_reuse10 .2,.9,.9
 END
 with "$c6" C6 \
-    "does not hold for $t1, fresh samples, T=10 0.365," \
-    "queries of both - 0.9 x fresh alone, T=10 -8000; not for negative gradient," \
+    "does not hold; met: $t1, fresh samples, T=10 0.365," \
+    "queries of both - 0.9 x fresh alone, T=10 -8000; not met: negative gradient," \
     "T=10 0.000." << 'END'
 bandit/off_dpo_r1_reuse10 .2,.3,.3
 END
 with "$c6" C6 \
-    "does not hold for $t1, negative gradient, T=10 0.200," \
-    "queries of both - 0.9 x fresh alone, T=10 -8000; not for fresh samples," \
+    "does not hold; met: $t1, negative gradient, T=10 0.200," \
+    "queries of both - 0.9 x fresh alone, T=10 -8000; not met: fresh samples," \
     "T=10 -0.035." << 'END'
 bandit/off_dpo_r1_neg0_reuse10 .2,.7,.7
 bandit/off_dpo_r1_reuse10 .2,.9,.9
@@ -457,11 +457,11 @@ seven() {  # the verdict of C7, its beginning or the part that fails
 seven 'holds for (a) dpo, 9 tokens, 5 prompts, margin over pref-ft 7.000, (a)' < /dev/null
 shows ', (b) dpo, 9 tokens, chosen with prompts -1.000, '
 shows '| dpo | 9 | 5 | 5.00 ± 0.00 | -10.00 ± 0.00 | 9.00 ± 0.00 | 0.00 ± 0.00 |'
-seven '; not for (a) ipo, 1 token, 20 prompts, margin over pref-ft 0.900.' << 'END'
+seven '; not met: (a) ipo, 1 token, 20 prompts, margin over pref-ft 0.900.' << 'END'
 bandit/off_ipo_r1_len1_batch5_reuse50 .2,.3 train_logp_chosen=-38,-35 train_reward_margin=0,2.9
 END
 # ranks 1 2 0 3 have a correlation of 0.4 with 0 1 2 3; ranks 2 3 1 0 have -0.8, which will do
-seven '; not for (b) dpo, 9 tokens, chosen with prompts 0.400.' << 'END'
+seven '; not met: (b) dpo, 9 tokens, chosen with prompts 0.400.' << 'END'
 bandit/off_dpo_r1_batch5_reuse200 .2,.3 train_logp_chosen=-38,-37 train_reward_margin=0,9
 bandit/off_dpo_r1_batch5_reuse50 .2,.3 train_logp_chosen=-38,-36 train_reward_margin=0,9
 bandit/off_dpo_r1_batch5_reuse10 .2,.3 train_logp_chosen=-38,-39 train_reward_margin=0,9
@@ -499,8 +499,8 @@ toy() {  # toy WORDS: the verdict of C8
 }
 toy 80 'holds for rate 0.1, steps saved by reverse 10.000, rate 1, steps saved by reverse 1.000.'
 shows '| far | reverse | 2 | 70 |'
-toy 90 'does not hold for rate 1, steps saved by reverse 1.000;' \
-    'not for rate 0.1, steps saved by reverse 0.000.'
+toy 90 'does not hold; met: rate 1, steps saved by reverse 1.000;' \
+    'not met: rate 0.1, steps saved by reverse 0.000.'
 sed 's/paper//' "$work/kl.csv" > "$scratch/log"
 cp "$scratch/log" "$work/kl.csv"
 run
@@ -519,13 +519,13 @@ with "$l1" L1 \
     "holds for $(each min 0.200), $(each skew 0.200), mean on min less that on mode 0.200." \
     < /dev/null
 with "$l1" L1 \
-    "does not hold for $(each min 0.200), mean on min less that on mode 0.200;" \
-    "not for $(each skew 0.040)." << 'END'
+    "does not hold; met: $(each min 0.200), mean on min less that on mode 0.200;" \
+    "not met: $(each skew 0.040)." << 'END'
 lm/off_{rwr,bon,ppo,dpo}_skew .4,.86,.86
 END
 with "$l1" L1 \
-    "does not hold for $(each min 0.200), $(each skew 0.200);" \
-    "not for mean on min less that on mode 0.040." << 'END'
+    "does not hold; met: $(each min 0.200), $(each skew 0.200);" \
+    "not met: mean on min less that on mode 0.040." << 'END'
 lm/off_{rwr,bon,ppo,dpo}_mode .8,.74,.74
 END
 
@@ -535,7 +535,7 @@ with "$l2" L2 \
     'holds for ppo, T=8 less T=1 -0.040, rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040.' \
     < /dev/null
 with "$l2" L2 \
-    'does not hold for rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040; not for ppo,' \
+    'does not hold; met: rwr, T=8 less T=1 -0.040, bon, T=8 less T=1 -0.040; not met: ppo,' \
     'T=8 less T=1 -0.055.' << 'END'
 lm/on_ppo_min_queries1600_reuse8 .4,.845,.845
 END
@@ -548,14 +548,14 @@ reasons() { sed -n 's/^Why: //p' "$work/RESULTS.md"; }
 with "$l3" L3 'holds for (a) the lead on min 0.200, (b) its excess over mode 0.200.' < /dev/null
 same "a claim that holds needs no reasons" "$(reasons)" ""
 with "$l3" L3 \
-    'does not hold: not for (a) the lead on min 0.000, (b) its excess over mode 0.000.' << 'END'
+    'does not hold; not met: (a) the lead on min 0.000, (b) its excess over mode 0.000.' << 'END'
 lm/file_rwr_min .4,.9,.9
 END
 same "the reasons of one that does not" "$(reasons)" "the first reason.
 the second."
 with "$l3" L3 \
-    'does not hold for (a) the lead on min 0.200;' \
-    'not for (b) its excess over mode 0.040.' << 'END'
+    'does not hold; met: (a) the lead on min 0.200;' \
+    'not met: (b) its excess over mode 0.040.' << 'END'
 lm/file_{dpo,ipo}_mode .4,.95,.95
 lm/file_{pref-ft,rwr}_mode .4,.79,.79
 END
@@ -568,14 +568,14 @@ rest="$rest skew against on_ppo 0.100, skew against on_rwr 0.100"
 with "$l4" L4 \
     "holds for min against file_dpo 0.100, $rest, the spread of ends on mode 0.000." < /dev/null
 with "$l4" L4 \
-    "does not hold for $rest, the spread of ends on mode 0.100;" \
-    "not for min against file_dpo -0.050." << 'END'
+    "does not hold; met: $rest, the spread of ends on mode 0.100;" \
+    "not met: min against file_dpo -0.050." << 'END'
 lm/file_dpo_min .4,.95,.95
 lm/on_rwr_mode .8,.85,.75
 END
 with "$l4" L4 \
-    "does not hold for min against file_dpo 0.100, $rest;" \
-    "not for the spread of ends on mode 0.110." << 'END'
+    "does not hold; met: min against file_dpo 0.100, $rest;" \
+    "not met: the spread of ends on mode 0.110." << 'END'
 lm/on_rwr_mode .8,.85,.74
 END
 
