@@ -572,6 +572,9 @@ static void check_loss(const char *name, Options o, double loss, const double *d
         near((double)b.dlogp[at[i]], d[i], is_double() ? 1e-12 : 1e-5, "%s: dlogp of token %d",
              name, at[i]);
     }
+    for (int r = 0; r < 4; r++) {
+        check(b.dlogp[b.row[r]] == 0, "%s: dlogp of the prompt of row %d is not 0", name, r);
+    }
 }
 
 // dlogp of a loss by finite differences of its value; whether it pushes down, as its row says; and
@@ -594,8 +597,16 @@ static void check_derivatives(const Method *m) {
         b.logp[at[i]] = kept;
         worst = worse(worst, fabs((more - less) / (2 * h) - (double)d[at[i]]));
     }
-    check(worst < 1e-6, "%s: dlogp off by %g", m->name, worst);
+    check(worst < 1e-6, "%s: dlogp is not the loss's derivative: they differ by %g", m->name, worst);
     for (int i = 0; i < b.n_tokens; i++) { down += d[i] > 0; }
+    if (m->needs_pairs) {  // a pair with twice the weight counts twice
+        double loss = loss_of(m->name, &b, &o);
+        for (int p = 0; p < b.n_pairs; p++) { b.pair[p].weight = 2; }
+        near(loss_of(m->name, &b, &o), 2 * loss, 1e-4, "%s: the loss of pairs of weight 2", m->name);
+        near((double)b.dlogp[at[0]], 2 * (double)d[at[0]], 1e-5, "%s: dlogp of pairs of weight 2",
+             m->name);
+        for (int p = 0; p < b.n_pairs; p++) { b.pair[p].weight = 1; }
+    }
     check((down > 0) == (strcmp(m->negative, "no") != 0), "%s pushes %d tokens down", m->name, down);
     check(down == 0 || !m->imitates || !strcmp(m->name, "bon"),
           "%s imitates, so it pushes nothing down", m->name);
@@ -621,6 +632,15 @@ static void test_loss_ipo(void) {
 static void test_loss_ppo(void) {
     check_loss("ppo", LOSS_OPTIONS, ORACLE_PPO, ORACLE_PPO_D);
     check_derivatives(method("ppo"));
+    int at[12], clipped = 0;
+    Batch b = loss_batch(at);
+    for (int i = 0; i < 12; i++) {  // outside the bounds on the side where nothing is left to gain
+        double change = (double)(b.logp[at[i]] - b.old_logp[at[i]]);
+        clipped += b.advantage[at[i]] > 0 ? exp(change) > 1.2 : exp(change) < 0.8;
+    }
+    loss_of("ppo", &b, &LOSS_OPTIONS);
+    check(clipped > 0 && clipped < 12, "%d of 12 tokens are clipped", clipped);
+    near(b.clip_frac, clipped / 12.0, 1e-12, "ppo: clip_frac");
 }
 
 static void test_loss_rwr(void) {
@@ -725,6 +745,15 @@ static void test_advantages(void) {
     make_pairs(&b);
     check(b.n_pairs == 3 && b.pair[0].won == 1 && b.pair[0].lost == 0 && b.pair[2].won == 2,
           "pairs");
+}
+
+// What print_imitation_bound prints, worked out by hand.
+static void test_imitation_bound(void) {
+    const double reward[] = {1, 2, 6, 4, 4, 4};
+    Batch b = batch_new(6, 12, 3);
+    for (int r = 0; r < 6; r++) { batch_add(&b, (int[]){0, 60 + r}, 2, 1); }
+    memcpy(b.reward, reward, sizeof reward);
+    make_pairs(&b);
     Options o = LOSS_OPTIONS;
     Run tuning = {.o = &o, .world = {.task = &TASKS[0]}, .method = method("bon"), .data = b};
     double r1[6], all = 0;
@@ -742,9 +771,9 @@ static void test_advantages(void) {
     check(isnan(imitation_bound(&tuning)), "without pairs there is nothing to imitate");
 }
 
-// The reward model's loss, the value head's, and GAE, against dev/oracle.py.
-static void test_heads(void) {
-    double tolerance = is_double() ? 1e-12 : 1e-6, mean = 0, std = 0;
+// The reward model's loss, against dev/oracle.py; below, the value head's, and GAE.
+static void test_loss_bradley_terry(void) {
+    double tolerance = is_double() ? 1e-12 : 1e-6;
     const double score[] = {0.3, -0.2, 1.1, 0.9};
     Options o = LOSS_OPTIONS;
     int at[12];
@@ -755,8 +784,12 @@ static void test_heads(void) {
         near((double)b.dvalue[b.row[r + 1] - 1], ORACLE_BT_D[r], tolerance,
              "Bradley-Terry: dvalue of row %d", r);
     }
+}
+
+static void test_gae(void) {
+    double tolerance = is_double() ? 1e-12 : 1e-6, mean = 0, std = 0;
     // one response of 5 tokens: reward 1 at its end, and 0.2 for straying from the reference at 3
-    b = batch_new(1, 6, 1);
+    Batch b = batch_new(1, 6, 1);
     batch_add(&b, (int[6]){0}, 6, 1);
     const double value[] = {0.5, 0.4, 0.6, 0.3, 0.8};
     for (int t = 0; t < 5; t++) { b.old_value[t] = (real)value[t]; }
@@ -770,6 +803,11 @@ static void test_heads(void) {
         near((double)b.returns[t + 1], ORACLE_RETURNS[t], tolerance, "returns");
         near((double)b.advantage[t + 1], (ORACLE_GAE[t] - mean) / sqrt(std), 1e-6, "GAE");
     }
+}
+
+static void test_value_loss(void) {
+    double tolerance = is_double() ? 1e-12 : 1e-6;
+    Batch b = batch_new(1, 6, 1);
     const struct {
         double v, old, target;
     } cases[] = {{0.5, 0.4, 1}, {0.9, 0.4, 0}, {-0.1, 0.4, 0.3}, {0.9, 0.4, 1}};
@@ -4675,7 +4713,10 @@ static const struct {
     {"loss of ipo", test_loss_ipo, BOTH},
     {"ppo's first step", test_first_step, BOTH},
     {"advantages and pairs", test_advantages, BOTH},
-    {"heads and GAE", test_heads, BOTH},
+    {"imitation's bound", test_imitation_bound, BOTH},
+    {"loss of bradley-terry", test_loss_bradley_terry, BOTH},
+    {"loss of values", test_value_loss, BOTH},
+    {"GAE", test_gae, BOTH},
     {"unbiased policy gradient", test_unbiased, BOTH},
     {"KL of samples", test_kl_estimate, BOTH},
     {"ipo's optimum", test_ipo_optimum, BOTH},

@@ -48,6 +48,16 @@ static void put(int index, double x, const char *format, ...) {
     }
 }
 
+// Returns a label, which stays.
+static char *text(const char *format, ...) {
+    char *label = alloc(200, 1, "a label");
+    va_list args;
+    va_start(args, format);
+    vsnprintf(label, 200, format, args);
+    va_end(args);
+    return label;
+}
+
 static void constant(const char *name, double x) {
     if (!mistake) { printf("= %s\t0\t%.9g\n", name, x); }
 }
@@ -70,12 +80,12 @@ static real *randoms(int n, double a, double b) {
 // dlogp and dvalue, which are to be set to zero. After the last row and the last pair there is one
 // more that does not count: who takes it for one gets other values.
 static Batch random_batch(int n_groups, int group) {
-    static const int lengths[] = {3, 5, 2, 6, 1, 4, 2};
-    Batch b = batch_new((n_groups + 1) * group, (n_groups + 1) * group * 10, group);
+    static const int lengths[] = {4, 7, 2, 8, 1, 4, 2};  // none is a number of pairs, rows or groups
+    Batch b = batch_new((n_groups + 1) * group, (n_groups + 1) * group * 11, group);
     b.pair = alloc((uint64_t)n_groups * group * group, sizeof(Pair), "pairs");
     for (int p = 0; p < n_groups * group * group; p++) { b.pair[p] = (Pair){0, 1, 3}; }
     for (int r = 0; r < n_groups * group; r++) {
-        int token[10], prompt = 1 + (r / group + 1) % 3, n = prompt + lengths[r % 7];
+        int token[11], prompt = 1 + (r / group + 1) % 3, n = prompt + lengths[r % 7];
         for (int i = 0; i < n; i++) { token[i] = rng_below(&rng, 50); }
         batch_add(&b, token, n, prompt);
         b.reward[r] = between(-1, 1);
@@ -106,13 +116,16 @@ static double start_loss(Batch *b, Loss loss, const Options *o) {
     return value;
 }
 
+// Prints x at the tokens of all prompts.
+static void put_prompts(const Batch *b, const real *x, const char *label) {
+    for (int r = 0, n = 0; r < b->n_rows; r++) {
+        for (int i = b->row[r]; i < b->start[r]; i++) { put(++n, (double)x[i], "%s", label); }
+    }
+}
+
 // Prints what remains to be seen of a loss: dlogp of the prompts, which is 0, and its value.
 static void finish_loss(const Batch *b, double value, const char *which) {
-    for (int r = 0, n = 0; r < b->n_rows; r++) {
-        for (int i = b->row[r]; i < b->start[r]; i++) {
-            put(++n, (double)b->dlogp[i], "dlogp of the prompts' tokens%s", which);
-        }
-    }
+    put_prompts(b, b->dlogp, text("dlogp of the prompts' tokens%s", which));
     put(0, value, "the loss%s", which);
 }
 
@@ -441,13 +454,14 @@ static void grade_ppo(void) {
         }
     }
     constant("the number of tokens in all responses", n);
-    constant("the number of responses by that of their tokens", (double)b.n_rows / n);
+    constant("the number of responses / the number of their tokens", (double)b.n_rows / n);
     constant("1 + clip", 1.3);
     constant("1 - clip", 0.7);
     double value = start_loss(&b, loss_ppo, &o);
     put_ppo(&b, kind);
+    put_prompts(&b, b.dlogp, "dlogp of the prompts' tokens");
     put(0, b.clip_frac, "clip_frac");
-    finish_loss(&b, value, "");
+    put(0, value, "the loss");
     if (begin_mistake("of the last token alone: is something added to the loss, or set?")) {
         int last = b.row[b.n_rows] - 1;  // of kind 3 or 4, its clipped term is the smaller one
         double A = (double)b.advantage[last], rho = exp((double)(b.logp[last] - b.old_logp[last]));
@@ -457,8 +471,20 @@ static void grade_ppo(void) {
     if (begin_mistake("of all tokens, those of the prompts too")) {
         put(0, b.clip_frac * n / b.n_tokens, "clip_frac");
     }
+    if (begin_mistake("of a quotient of integers, which is 0")) { put(0, 0, "clip_frac"); }
     if (begin_mistake("of all ratios out of bounds, whichever term is smaller")) {
         put(0, (double)outside / n, "clip_frac");
+    }
+    if (begin_mistake("with the ratio upside down: rho is pi / pi_old")) {
+        Batch exchanged = b;
+        exchanged.logp = b.old_logp;
+        exchanged.old_logp = b.logp;
+        loss_and_dlogp(&exchanged, loss_ppo, &o);
+        put_ppo(&exchanged, kind);
+    }
+    if (begin_mistake("with a clip of 0.2, whatever --clip is")) {
+        loss_and_dlogp(&b, loss_ppo, &(Options){.clip = 0.2});
+        put_ppo(&b, kind);
     }
     // The clipped term is the smaller one for kind 3 (above, positive) and 4 (below, negative).
     if (begin_mistake("of a clip that does not ask which of the two terms is smaller")) {
@@ -478,11 +504,20 @@ static void grade_ppo(void) {
 // --- advantages ----------------------------------------------------------------------------------
 
 static void put_advantages(const Batch *b, const char *which) {
-    char label[150];
     for (int r = 0; r < b->n_rows; r++) {
-        snprintf(label, sizeof label, "advantage of response %d's tokens (%s)", r + 1, which);
-        put_response(b, b->advantage, r, label);
+        put_response(b, b->advantage, r, text("advantage of response %d's tokens (%s)", r + 1, which));
     }
+    put_prompts(b, b->advantage, text("advantage of the prompts' tokens, which stays (%s)", which));
+}
+
+// Sets and prints the advantages of a batch, and the rewards after the penalty, from these rewards.
+static void put_case(Batch b, const double *reward, int baseline, double kl, const char *which) {
+    memcpy(b.reward, reward, b.n_rows * sizeof *reward);
+    set_advantages(&b, baseline, kl);
+    for (int r = 0; r < b.n_rows; r++) {
+        put(r + 1, b.reward[r], "rewards after the KL penalty (%s)", which);
+    }
+    put_advantages(&b, which);
 }
 
 // Four groups of four: one has ties, and one equal rewards. Then groups of one response.
@@ -504,14 +539,30 @@ static void grade_advantages(void) {
         constant("n, the responses in a group", n);
         double before[16];
         memcpy(before, b.reward, b.n_rows * sizeof *before);
-        set_advantages(&b, baseline, kl);
-        for (int r = 0; r < b.n_rows; r++) {
-            put(r + 1, b.reward[r], "rewards after the KL penalty (%s)", which);
+        put_case(b, before, baseline, kl, which);
+        if (begin_mistake("of another baseline, none")) { put_case(b, before, NO_BASELINE, kl, which); }
+        if (kl > 0 && begin_mistake("without the KL penalty")) {
+            put_case(b, before, baseline, 0, which);
         }
-        put_advantages(&b, which);
-        memcpy(b.reward, before, b.n_rows * sizeof *before);
-        if (begin_mistake("of another baseline, none")) {
-            set_advantages(&b, NO_BASELINE, kl);
+        Batch other = b;
+        if (kl > 0 && begin_mistake("with the sign of the KL penalty wrong")) {
+            other.old_logp = b.ref_logp;
+            other.ref_logp = b.old_logp;
+            put_case(other, before, baseline, kl, which);
+        }
+        if (kl > 0 && begin_mistake("with logp in the place of old_logp")) {
+            other.old_logp = b.logp;
+            other.ref_logp = b.ref_logp;
+            put_case(other, before, baseline, kl, which);
+        }
+        if (baseline == LEAVE_ONE_OUT && n > 1 && begin_mistake("with (n - 1) / n for n / (n - 1)")) {
+            memcpy(b.reward, before, b.n_rows * sizeof *before);
+            set_advantages(&b, baseline, kl);
+            for (int r = 0; r < b.n_rows; r++) {
+                for (int i = b.start[r]; i < b.row[r + 1]; i++) {
+                    b.advantage[i] *= (n - 1.0) * (n - 1.0) / n / n;
+                }
+            }
             put_advantages(&b, which);
         }
         mistake = NULL;

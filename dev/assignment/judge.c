@@ -232,7 +232,8 @@ static const char *find_mistake(const Lines *all, const Line *got, int n) {
         const char *label = all->line[i].label;
         if (label[0] != '?' || strcmp(label + 1, got->label)) { continue; }
         int m = vector_length(all, i), k = 0;
-        while (k < n && k < m && near(got[k].value, all->line[i + k].value)) { k++; }
+        while (k < n && k < m && near(got[k].value, all->line[i + k].value)
+               && (got[k].value == 0) == (all->line[i + k].value == 0)) { k++; }
         if (k == n && m == n) { return all->line[i].why; }
     }
     return NULL;

@@ -46,9 +46,9 @@ holds 'two parts alone' sh $here/make.sh "$scratch/two" ppo dpo
 same 'two parts, and their points' "$(echo $(cat "$scratch/two/grade/handed/parts"))" \
     'ppo 10 dpo 10'
 same 'the stubs of two parts' "$(grep -c '^    return not_written' "$scratch/two/pref.c")" 2
-holds 'two more' sh $here/make.sh "$scratch/bt" gae bradley-terry
+holds 'two more' sh $here/make.sh "$scratch/bt" bon on-policy
 holds 'what a test needs of what is left to write' \
-    grep -q '"heads"`, once these are written, too: gae\.$' "$scratch/bt/ASSIGNMENT.md"
+    grep -q '"collections"`, once these are written, too: bon\.$' "$scratch/bt/ASSIGNMENT.md"
 holds 'what to hand in' grep -q '^- Hand in `pref.c`\.$' "$scratch/two/ASSIGNMENT.md"
 holds 'the handout has both parts' grep -q '^### ppo (10 points)' "$scratch/two/ASSIGNMENT.md"
 same 'no mark of a solution is left' \
@@ -186,14 +186,16 @@ loses advantages 'the marker lines around set_advantages in pref.c are not as th
 loses gae 'printed more than 1 MB'
 
 # --- more mistakes, in assignments of one part, which are quick to grade
-for part in dpo ipo ppo reinforce; do
+for part in dpo ipo ppo reinforce advantages; do
     holds "$part alone" sh $here/make.sh "$scratch/$part" $part
     solve "$scratch/$part" $part
     cp "$scratch/$part/pref.c" "$scratch/$part.c"
 done
 slip() {  # slip PART SED WORDS: a change of its function, and what is said about it
     cp "$scratch/$1.c" "$scratch/$1/pref.c"
-    plant "$scratch/$1" "loss_$1" "$2"
+    function=loss_$1
+    [ "$1" != advantages ] || function=set_advantages
+    plant "$scratch/$1" "$function" "$2"
     make -s -C "$scratch/$1" grade >"$scratch/graded" 2>&1 </dev/null
     loses "$1" "$3"
 }
@@ -213,6 +215,17 @@ slip dpo 's/push(b, y.\(.*\), \(.*g\));/for (int i = b->start[y.\1]; i < b->row[
 slip dpo 's/loss -= /loss = -/' 'the loss: the values are those of the last pair alone'
 slip ppo 's/loss -= /loss = -/' 'the loss: the values are those of the last token alone'
 slip reinforce 's/loss += /loss = /' 'the loss: the values are those of the last token alone'
+slip dpo 's/y.weight \/ b->n_pairs/1 \/ b->n_pairs/' 'all values are 0'
+slip dpo 's/loss -= weight/loss -= y.weight/' 'which is the number of pairs'
+slip ppo 's/b->logp\[i\] - b->old_logp\[i\]/b->old_logp[i] - b->logp[i]/' 'with the ratio upside down'
+slip ppo 's/o->clip/0.2/g' 'with a clip of 0.2'
+slip ppo 's/i = b->start\[r\]/i = b->row[r]/' "dlogp of the prompts' tokens"
+slip ppo 's/n_clipped \/ n/(int)n_clipped \/ (int)n/' 'clip_frac: the values are those of a quotient of integers'
+slip advantages 's/i < b->row\[r + 1\]/i <= b->row[r + 1]/' "advantage of the prompts' tokens, which stays"
+slip advantages 's/-= kl/+= kl/' 'with the sign of the KL penalty wrong'
+slip advantages 's/b->old_logp/b->logp/' 'with logp in the place of old_logp'
+slip advantages 's/kl > 0/0/' 'without the KL penalty'
+slip advantages 's/n \/ (n - 1)/(n - 1) \/ n/' 'with (n - 1) / n for n / (n - 1)'
 slip dpo 's/return loss;//' 'does not compile: pref.c:'
 slip ipo 's/o->tau/o->beta/' 'the values are those with beta in the place of tau'
 slip ppo 's/bounded \* A < rho \* A/0/' 'the values are those without a clip'
