@@ -297,7 +297,7 @@ if [ "$(id -u)" = 0 ] && ! grep -q 'as another user' "$scratch/errors"; then
         >"$scratch/graded" 2>"$scratch/errors"
     total 'another judge gains nothing' 0 10
     same 'nothing of the student is left running' \
-        "$(ps -A -o uid=,stat=,args= | awk '$1 >= 60100 && $1 < 64900 && $2 !~ /^Z/')" ''
+        "$(ps -A -o uid=,stat=,args= | awk '$1 >= 60100 && $1 < 64900 && $2 !~ /^Z/ && /sleep 60/')" ''
 else
     echo "assignment: not tested, because nothing runs as another user: a submission that replaces the grader"
 fi
