@@ -475,6 +475,13 @@ static void grade_ppo(void) {
     if (begin_mistake("of all ratios out of bounds, whichever term is smaller")) {
         put(0, (double)outside / n, "clip_frac");
     }
+    // The clipped term is the smaller one for kind 3 (above, positive) and 4 (below, negative).
+    if (begin_mistake("of a clip that does not ask which of the two terms is smaller")) {
+        ppo_by_hand(&b, kind, 1, "0347");
+    }
+    if (begin_mistake("without a clip: dlogp is 0 where the clipped term is smaller")) {
+        ppo_by_hand(&b, kind, 1, "");
+    }
     if (begin_mistake("with the ratio upside down: rho is pi / pi_old")) {
         Batch exchanged = b;
         exchanged.logp = b.old_logp;
@@ -485,13 +492,6 @@ static void grade_ppo(void) {
     if (begin_mistake("with a clip of 0.2, whatever --clip is")) {
         loss_and_dlogp(&b, loss_ppo, &(Options){.clip = 0.2});
         put_ppo(&b, kind);
-    }
-    // The clipped term is the smaller one for kind 3 (above, positive) and 4 (below, negative).
-    if (begin_mistake("of a clip that does not ask which of the two terms is smaller")) {
-        ppo_by_hand(&b, kind, 1, "0347");
-    }
-    if (begin_mistake("without a clip: dlogp is 0 where the clipped term is smaller")) {
-        ppo_by_hand(&b, kind, 1, "");
     }
     if (begin_mistake("without rho")) { ppo_by_hand(&b, kind, 0, "34"); }
     if (begin_mistake("with ref_logp in the place of old_logp")) {

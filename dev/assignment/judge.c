@@ -226,22 +226,44 @@ static int name_factor(const Lines *all, int end, double factor, char *name, siz
     return 0;
 }
 
-// Returns the text of the common mistake that gives what was got, or NULL.
-static const char *find_mistake(const Lines *all, const Line *got, int n) {
-    for (int i = 0; i < all->n; i++) {
-        const char *label = all->line[i].label;
-        if (label[0] != '?' || strcmp(label + 1, got->label)) { continue; }
-        int m = vector_length(all, i), k = 0;
-        while (k < n && k < m && near(got[k].value, all->line[i + k].value)
-               && (got[k].value == 0) == (all->line[i + k].value == 0)) { k++; }
-        if (k == n && m == n) { return all->line[i].why; }
+// Returns whether the values of a mistake, from line `at` to the end of those with the same text, are
+// in `got` from line `from` on.
+static int is_all_there(const Lines *all, int at, const Lines *got, int from) {
+    const char *why = all->line[at].why;
+    for (; at < all->n && all->line[at].label[0] == '?' && !strcmp(all->line[at].why, why); at++) {
+        const Line *want = &all->line[at];
+        for (int g = from; g < got->n; g++) {
+            const Line *x = &got->line[g];
+            if (!x->label || strcmp(x->label, want->label + 1) || x->index != want->index) { continue; }
+            if (!near(x->value, want->value)) { return 0; }
+            break;
+        }
     }
-    return NULL;
+    return 1;
 }
 
-// Says what is wrong with the vector of n numbers whose first is line `at` of what is expected.
-static void diagnose(const Lines *all, int at, const Line *got, int n) {
-    const Line *want = &all->line[at];
+// Returns the text of the common mistake that gives the n numbers from line `from` of what was got,
+// or NULL. One that gives all that follows, too, is preferred.
+static const char *find_mistake(const Lines *all, const Lines *got, int from, int n) {
+    const Line *x = &got->line[from];
+    const char *found = NULL;
+    for (int i = 0; i < all->n; i++) {
+        const char *label = all->line[i].label;
+        if (label[0] != '?' || strcmp(label + 1, x->label)) { continue; }
+        int m = vector_length(all, i), k = 0;
+        while (k < n && k < m && near(x[k].value, all->line[i + k].value)
+               && (x[k].value == 0) == (all->line[i + k].value == 0)) { k++; }
+        if (k < n || m != n) { continue; }
+        if (is_all_there(all, i, got, from)) { return all->line[i].why; }
+        found = found ? found : all->line[i].why;
+    }
+    return found;
+}
+
+// Says what is wrong with the vector of n numbers whose first is line `at` of what is expected, and
+// line `from` of what was got.
+static void diagnose(const Lines *all, int at, const Lines *all_got, int from, int n) {
+    const Line *want = &all->line[at], *got = &all_got->line[from];
     int first = 0, zero = 1, largest = 0;
     while (got[first].is_number && near(got[first].value, want[first].value)) { first++; }
     for (int i = 0; i < n; i++) {
@@ -251,7 +273,7 @@ static void diagnose(const Lines *all, int at, const Line *got, int n) {
     double factor = got[largest].value / want[largest].value;
     int scaled = want[largest].value != 0 && !zero && is_multiple(got, want, n, factor);
     char values[200], where[40] = "", name[200] = "";
-    const char *mistake = find_mistake(all, got, n), *label = want->label;
+    const char *mistake = find_mistake(all, all_got, from, n), *label = want->label;
     const char *unit = strstr(label, "token") ? "token" : "number";
     if (n > 1) { snprintf(where, sizeof where, "%s %d ", unit, want[first].index); }
     snprintf(values, sizeof values, "%sgot %.6g, expected %.6g", where, got[first].value,
@@ -297,7 +319,7 @@ static int compare(char **argv) {
             wrong |= !x->is_number || !near(x->value, w->value);
         }
         if (wrong) {
-            diagnose(&want, at, &got.line[g], n);
+            diagnose(&want, at, &got, g, n);
             return 1;
         }
         g += n;
