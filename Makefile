@@ -87,7 +87,7 @@ SANITIZE = -O1 -g $(call try,-march=native) -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: $(TEST_SOURCES) all
 	$(CC) $(SANITIZE) $(WARN) test_pref.c -o test_asan -lm
-	./test_asan "-bandit's" "-KL study's table" -options  # which take long, and no memory of note
+	./test_asan $(TESTS)
 
 # gcov counts what test_coverage and the commands that it runs reach; ##### marks lines never reached.
 coverage: $(TEST_SOURCES) all

@@ -956,7 +956,8 @@ static int better_of(Verdict *v, const char *folder, const char *const *names,
     }
     NOTE(v, "The better of %s and %s is %s (AUC %.3f and %.3f %s). ", called[0], called[1],
          called[b > a], a, b, own ? "on the claim's own seeds, since the sweep's are not there"
-                                  : "on the sweep's seeds 101 to 103");
+         : strncmp(folder, "sweep", 5) ? "on the seeds 101 to 103, at one rate"
+                                       : "on the sweep's seeds 101 to 103");
     return b > a;
 }
 
@@ -1076,7 +1077,7 @@ static void judge_c4(Verdict *v) {
          best_at[1] > best_at[0] ? "ppo bears more reuse"
          : best_at[1] < best_at[0] ? "bon bears more reuse"
          : lost[1] < lost[0] ? "their best T is the same, and beyond it ppo loses less"
-                             : "their best T is the same, and beyond it bon loses less");
+                             : "their best T is the same, and beyond it bon loses no more");
 }
 
 // The lead of the better of dpo and ipo over the best imitator, on two tasks.
@@ -1118,7 +1119,6 @@ static void judge_c5c(Verdict *v) {
     static const char *const names[] = {"off_bon_r1_push-worst0.1", "off_bon_r1_push-worst1"};
     Seeds h = headroom(v, "off_bon_r1"), pushed = auc(v, names[0]), hard = auc(v, names[1]);
     if (better_of(v, "bandit", names, names, called)) { pushed = hard; }
-    NOTE(v, "That choice was made at one rate. ");
     better(v, minus(pushed, auc(v, "off_bon_r1")), &h, "bon");
     better(v, minus(auc(v, "off_dpo_r1"), auc(v, "off_dpo_r1_neg0")), &h, "dpo");
 }

@@ -463,7 +463,7 @@ static void grade_ppo(void) {
     put(0, b.clip_frac, "clip_frac");
     put(0, value, "the loss");
     if (begin_mistake("of the last token alone: is something added to the loss, or set?")) {
-        int last = b.row[b.n_rows] - 1;  // of kind 3 or 4, its clipped term is the smaller one
+        int last = b.row[b.n_rows] - 1;  // for kinds 3 and 4 the clipped term is smaller
         double A = (double)b.advantage[last], rho = exp((double)(b.logp[last] - b.old_logp[last]));
         rho = kind[last] == 3 ? 1.3 : kind[last] == 4 ? 0.7 : rho;
         put(0, -rho * A / b.n_rows, "the loss");

@@ -141,10 +141,8 @@ plant "$scratch/m2" loss_rwr 's/ \/ o->beta/ * o->beta/'
 plant "$scratch/m2" loss_reinforce 's/b->dlogp\[i\] = /b->dlogp[i - 1] = /; s/b->dlogp\[i\] \*/b->dlogp[i - 1] */'
 plant "$scratch/m2" loss_bradley_terry 's/dvalue\[won\] -=/dvalue[won] +=/'
 plant "$scratch/m2" tune '/^#ifdef/,/^#else/ s/&run->policy/\&run->ref/'
-export PARTS='dpo ipo advantages gae attention draw pref-ft rwr reinforce bradley-terry on-policy'
 grade "$scratch/m2"
-unset PARTS
-total 'mistakes in eleven parts' 0 85
+total 'mistakes in eleven parts' 35 120
 loses dpo "dlogp of the chosen response's tokens (pair 1) is 3.33 times what it should be, which is 1 / beta"
 loses ipo 'has the wrong sign'
 loses advantages 'which is sqrt(n / (n - 1)): divide by n - 1 in the standard deviation'
@@ -270,14 +268,12 @@ make -s grade SUBMISSION="$scratch/handed_in" PARTS=dpo RESULTS="$scratch/r.json
 total 'a folder assignment/' 10 10
 mkdir "$scratch/flat"
 cp "$scratch/m1/pref.c" "$scratch/m1/dev/kl.c" "$scratch/flat"
-some='dpo gae kl rwr on-policy'
-make -s grade SUBMISSION="$scratch/flat" PARTS="$some" RESULTS="$scratch/r.json" \
+make -s grade SUBMISSION="$scratch/flat" RESULTS="$scratch/r.json" \
     >"$scratch/graded" 2>"$scratch/errors"
-points='^(dpo|gae|kl|rwr|on-policy): [0-9]+ of'
-same 'the same points' "$(grep -E "$points" "$scratch/graded")" "$(grep -E "$points" "$scratch/graded_m1")"
-same 'of five parts' "$(grep -cE "$points" "$scratch/graded")" 5
-holds 'the results are there' grep -q '"score": '"$(sed -n 's/^total: \([0-9]*\) .*/\1/p' "$scratch/graded")"'$' \
-    "$scratch/r.json"
+total 'the same mistakes' 55 120
+same 'the same points' "$(grep '^[a-z-]*: [0-9]* of' "$scratch/graded")" \
+    "$(grep '^[a-z-]*: [0-9]* of' "$scratch/graded_m1")"
+holds 'the results are there' grep -q '"score": 55' "$scratch/r.json"
 # It prints the values that the assignment's folder holds, and ends.
 cheat='    FILE *f = fopen("'$expected'", "r"); int c;
     while ((c = getc(f)) != EOF) { putchar(c); } exit(0);'

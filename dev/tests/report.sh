@@ -398,6 +398,7 @@ with "$c5c" C5c 'does not hold; met: dpo 0.300; not met: bon 0.020.' << 'END'
 bandit/off_bon_r1_push-worst0.1 .2,.9,.9 seeds=101,102,103
 bandit/off_bon_r1_push-worst1 .2,.8,.8 seeds=101,102,103
 END
+shows "The better of a push of 0.1 and a push of 1 is a push of 0.1 (AUC 0.900 and 0.800 on the seeds 101 to 103, at one rate)."
 with "$c5c" C5c 'does not hold; met: bon 0.100; not met: dpo 0.000.' << 'END'
 bandit/off_dpo_r1_neg0 .2,.6,.6
 END
