@@ -2,12 +2,12 @@
 # Experiments that ask why a claim of dev/RESULTS.md does not hold; dev/reasons.txt says what they
 # show. Usage, in the top folder:
 #
-#     dev/reasons.sh [WORD]...     the words are length, push, ipo and stories; the default is all
+#     dev/reasons.sh [WORD]...     the words are reuse, length, push, ipo and stories; the default is all
 #
 # Those on the bandit have five seeds of their own, 21 to 25. Those on stories have seeds 11 to 13 and
 # the reward models that ./run.sh lm --seeds 3 has left in out/lm. Logs are kept in out/reasons; one
-# that is there is not made again. Figures are the mean AUC over the seeds and its standard error; for
-# ipo the margin of the training pairs at the end.
+# that is there is not made again. Figures are the mean AUC over the seeds and its standard error, for
+# ipo the margin of the training pairs at the end, and for reuse the reward and the KL at the end.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C OMP_NUM_THREADS=1
@@ -46,22 +46,29 @@ story() {
     printf '%-34s %s\n' "$name" "$(auc "$name" 11 12 13)"
 }
 
-# margin NAME SEED...: the margin of the pairs that were trained on, as auc
-margin() {
-    name=$1
-    shift
-    for seed; do
-        awk -F , '
-            NR == 1 { for (i = 1; i <= NF; i++) { if ($i == "train_reward_margin") { at = i } } }
+# end NAME COLUMN: the last value of a column of a run on the bandit, and its standard error
+end() {
+    for seed in 21 22 23 24 25; do
+        awk -F , -v column="$2" '
+            NR == 1 { for (i = 1; i <= NF; i++) { if ($i == column) { at = i } } }
             { last = $at }
-            END { print last }' "$place/${name}_s$seed.csv"
+            END { print last }' "$place/${1}_s$seed.csv"
     done | awk '{ s += $1; q += $1 * $1; n++ }
-        END { m = s / n; printf "%.1f +- %.1f", m, sqrt((q / n - m * m) / (n - 1)) }'
+        END { m = s / n; printf "%.3f +- %.3f\n", m, sqrt((q / n - m * m) / (n - 1)) }'
 }
 
-for word in ${*:-length push ipo stories}; do
+for word in ${*:-reuse length push ipo stories}; do
     echo "$word"
     case $word in
+        reuse)  # C4 at three times the rate: ppo's reuse with its clip and with one that rarely acts
+            for clip in 0.2 10; do
+                for t in 1 5 20 50; do
+                    name=reuse${t}_clip$clip
+                    run $name pref_onpolicy 9 --method ppo --task r1 --queries 2000 --reuse $t \
+                        --eval-every $t --lr 3e-3 --clip $clip > /dev/null
+                    printf '%-34s %s KL %s\n' $name "$(end $name gold_reward)" "$(end $name kl)"
+                done
+            done ;;
         length)  # C5: the lead of dpo over bon by the length of responses (1 and 9: see C5b and C5)
             for len in 2 3 5; do
                 for task in r1 r2; do
@@ -87,10 +94,10 @@ for word in ${*:-length push ipo stories}; do
             five="--task r1 --batch 5 --reuse 200"
             for tau in 0.05 0.02 0.01 0.001; do
                 run ipo_tau$tau pref 9 --method ipo $five --tau $tau > /dev/null
-                printf '%-34s %s\n' ipo_tau$tau "$(margin ipo_tau$tau 21 22 23 24 25)"
+                printf '%-34s %s\n' ipo_tau$tau "$(end ipo_tau$tau train_reward_margin)"
             done
             run ft_5 pref 9 --method pref-ft $five > /dev/null
-            printf '%-34s %s\n' pref-ft "$(margin ft_5 21 22 23 24 25)" ;;
+            printf '%-34s %s\n' pref-ft "$(end ft_5 train_reward_margin)" ;;
         stories)  # L4: what puts dpo, ppo and rwr in order
             for method in dpo ppo rwr; do
                 story $method 1e-4
