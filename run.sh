@@ -31,7 +31,9 @@ all: story references pairs reward_models runs evaluations
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += -r
+ifeq ($(origin problem), undefined)
 problem := $(shell sh run.sh --stamps $(firstword $(MAKEFILE_LIST)))
+endif
 $(if $(problem),$(error $(problem)))
 
 END

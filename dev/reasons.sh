@@ -102,9 +102,9 @@ for word in ${*:-reuse length push ipo stories}; do
             for method in dpo ppo rwr; do
                 story $method 1e-4
                 story $method 3e-4 --lr 3e-4
-                story $method 1e-3 --lr 1e-3
             done
             story dpo beta0.5 --beta 0.5
+            story dpo pair1 -n 2 --batch 32  # one pair a prompt, as in the paper
             for beta in 0.3 3; do story rwr beta$beta --beta $beta; done ;;
         *) echo "reasons.sh: unknown word '$word'" >&2; exit 2 ;;
     esac
