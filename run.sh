@@ -31,7 +31,7 @@ all: story references pairs reward_models runs evaluations
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += -r
-ifeq ($(origin problem), undefined)
+ifneq ($(origin problem), command line)
 problem := $(shell sh run.sh --stamps $(firstword $(MAKEFILE_LIST)))
 endif
 $(if $(problem),$(error $(problem)))
@@ -303,7 +303,8 @@ say "$(awk -v cores="$cores" -v unit="$unit" '
     }' $lock/plan)"
 : > $lock/log
 began=$(date +%s)
-# `problem=` keeps make from running --stamps once more: what changes from here on has to wait
+# `problem=` keeps make from running --stamps once more: what changes from here on has to wait.
+# (An assignment alone would not: make runs the shell of one that the command line overrides.)
 start make -r -s -k -j "$cores" -f $lock/list.mk problem= > $lock/log 2>&1
 echo "$child" > $lock/child
 while kill -0 "$child" 2> /dev/null; do

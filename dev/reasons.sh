@@ -2,7 +2,7 @@
 # Experiments that ask why a claim of dev/RESULTS.md does not hold; dev/reasons.txt says what they
 # show. Usage, in the top folder:
 #
-#     dev/reasons.sh [WORD]...     the words are reuse, length, push, ipo and stories; the default is all
+#     dev/reasons.sh [WORD]...     reuse, length, push, ipo or stories; the default is all of them
 #
 # Those on the bandit have five seeds of their own, 21 to 25. Those on stories have seeds 11 to 13 and
 # the reward models that ./run.sh lm --seeds 3 has left in out/lm. Logs are kept in out/reasons; one
@@ -52,9 +52,13 @@ end() {
         awk -F , -v column="$2" '
             NR == 1 { for (i = 1; i <= NF; i++) { if ($i == column) { at = i } } }
             { last = $at }
-            END { print last }' "$place/${1}_s$seed.csv"
+            END { if (at) { print last } }' "$place/${1}_s$seed.csv"
     done | awk '{ s += $1; q += $1 * $1; n++ }
-        END { m = s / n; printf "%.3f +- %.3f\n", m, sqrt((q / n - m * m) / (n - 1)) }'
+        END {
+            m = s / n
+            variance = q / n - m * m  # rounding can make it less than 0
+            printf "%.3f +- %.3f\n", m, (variance > 0 ? sqrt(variance / (n - 1)) : 0)
+        }'
 }
 
 for word in ${*:-reuse length push ipo stories}; do

@@ -278,6 +278,7 @@ ran 99 "the rest"
 sleep 1
 touch pref.c
 says 2 "pref is missing or older than pref.c: run make first" make -f list.mk
+says 2 "pref is missing or older" env problem=none make -f list.mk  # the environment hides nothing
 make all > "$scratch/said"
 
 # --- killed, stopped, two at once -----------------------------------------------------------------------
