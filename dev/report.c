@@ -977,7 +977,9 @@ static Seeds best_imitator(Verdict *v, const char *side, const char *task, const
                            int n) {
     Seeds all = auc(v, text("%s_%s_%s", side, who[0], task)), best = all;
     int which = 0;
-    for (int k = 1; k < n; k++) { all = plus(all, 0, auc(v, text("%s_%s_%s", side, who[k], task))); }
+    for (int k = 1; k < n; k++) {
+        all = plus(all, 0, auc(v, text("%s_%s_%s", side, who[k], task)));
+    }
     for (int k = 0; k < n; k++) {
         Seeds s = plus(auc(v, text("%s_%s_%s", side, who[k], task)), 0, all);
         if (k == 0 || mean(s) > mean(best)) {
@@ -1459,7 +1461,7 @@ static void parts_table(const Claim *c, const Verdict *verdicts) {
                                  : met(p) ? "yes" : "no";
             row("%s|%s|%s|%s|%s%s|%s|%s", shown ? SET_NAMES[set] : "", p->who, show(p->d, 3),
                 isnan(p->share) ? "" : text("%.3f", p->share), rule_words(p),
-                p->decides || p->rule == SHOWN ? "" : " (not by itself)", is_met,
+                p->decides || p->rule == SHOWN ? "" : " (does not decide)", is_met,
                 shown ? text("%d", stat_of(p->d).n) : "");
         }
     }
@@ -1771,7 +1773,8 @@ static void figure_paths(Figure *f) {
 }
 
 // A panel for runs with the same number of queries; what they earned: their AUC, or else the end.
-static void reuse_panel(Figure *f, const char *kind, const char *task, const char *title, int by_auc) {
+static void reuse_panel(Figure *f, const char *kind, const char *task, const char *title,
+                        int by_auc) {
     static const char *const who[] = {"bon", "ppo", "dpo", "rwr"};
     static const int reuse[] = {1, 2, 4, 5, 8, 10, 20, 50};
     Verdict v = place(kind, ONE_RATE);
@@ -1850,7 +1853,8 @@ static void figure_toy(Figure *f) {
 static void figure_noisy(Figure *f) {
     Verdict v = place("lm", ONE_RATE);
     for (int k = 0; k < 2; k++) {
-        Panel *p = panel_new(f, k ? "What the policy is trained on" : "What nobody shows it",
+        Panel *p = panel_new(f, k ? "What the policy is trained on"
+                                  : "The truth, which training never reads",
                              "KL to the reference, nats", k ? "proxy reward, s.d." : "true reward");
         const char *y = k ? "proxy_reward" : "gold_reward";
         curve(p, &v, "on_dpo_mode_noisy", "kl", y, "dpo", 0, SOLID);
@@ -1969,8 +1973,9 @@ static const struct {
     {"C7", "logps", "Change of the log-probability of the chosen (filled) and rejected (hollow) "
      "responses of the training pairs, by the number of prompts.", "the _batch5_reuse runs",
      figure_logps},
-    {"C8", "toy", "The paper's toy and wider cases: forward KL against reverse KL, by steps of "
-     "gradient descent on the logits.", "kl.csv", figure_toy},
+    {"C8", "toy", "The paper's toy, from (0.3, 0.3, 0.1, 0.3) to (0.2, 0.1, 0.6, 0.1), and wider "
+     "cases: forward KL against reverse KL, by steps of gradient descent on the logits.",
+     "kl.csv", figure_toy},
     {"L1", "story-on-off", "Stories: AUC and final reward, on-policy (filled) and offline "
      "(hollow).",
      "on_ and off_ rwr, bon, ppo, dpo on min, mode, skew", figure_story_bars},
@@ -2052,8 +2057,8 @@ static const char *shown_word(const Claim *c, const Verdict *verdicts, int set) 
     return set && !strcmp(c->id, "C8") ? "" : WORDS[verdicts[set].word];
 }
 
-// Why a claim fails, as far as experiments have shown it: the lines "ID: text" of dev/reasons.txt (or
-// of environment REASONS).
+// Why a claim fails, as far as experiments have shown it: the lines "ID: text" of dev/reasons.txt
+// (or of environment REASONS).
 static void put_reasons(const char *id) {
     const char *path = getenv("REASONS");
     FILE *f = fopen(path ? path : "dev/reasons.txt", "r");
@@ -2117,10 +2122,12 @@ static void how_to_read(void) {
               "seed by seed. \"Better\" is a mean difference of at least 0.05 and of at least 2 "
               "s.e.; a row that names a limit of its own is held against that. A verdict needs the "
               "seeds 11 to 15; with fewer there are figures only, and \"5 seeds decide\".");
-    paragraph("Each verdict stands three times: with one learning rate for all methods (1e-3 on "
-              "the bandit, 1e-4 on stories), with three times that rate, and with each method and "
-              "kind of data at its own best rate by a sweep on seeds 101 to 103. `never in 2 of "
-              "5`: two of five seeds did not get so far.");
+    paragraph("Each verdict is given for three sets of learning rates: one rate for all methods "
+              "(1e-3 on the bandit, 1e-4 on stories); three times that rate; and the own best rate "
+              "of each method and kind of data, of 1e-4, 3e-4, 1e-3, 3e-3 and 1e-2, by a sweep on "
+              "seeds 101 to 103 with the default T and collections (dev/rates.txt has them; most "
+              "are 1e-2 on the bandit, the edge of what was tried). `never in 2 of 5`: two of five "
+              "seeds did not reach that reward.");
 }
 
 // The accuracy that `pref rm` printed; NaN if it printed none, -1 if there is no file.
