@@ -1867,6 +1867,7 @@ static void figure_variety(Figure *f) {
     for (int k = 0; k < 2; k++) {
         Panel *p = panel_new(f, "Task mode", "gradient steps", k ? "distinct responses, share"
                                                                  : "entropy, nats a response");
+        p->y0 = 0;  // otherwise noise would look like a collapse
         for (int m = 0; m < 8; m++) {
             const char *who = QUARTET[m / 2];
             curve(p, &v, text("on_%s_mode%s", who, m % 2 ? "_kl0.1" : ""), "step",
@@ -2057,16 +2058,16 @@ static const char *shown_word(const Claim *c, const Verdict *verdicts, int set) 
     return set && !strcmp(c->id, "C8") ? "" : WORDS[verdicts[set].word];
 }
 
-// Why a claim fails, as far as experiments have shown it: the lines "ID: text" of dev/reasons.txt
-// (or of environment REASONS).
-static void put_reasons(const char *id) {
+// What experiments have shown about a claim that fails, or about what is beyond the paper: the lines
+// "ID: text" of dev/reasons.txt (or of environment REASONS).
+static void put_reasons(const char *id, const char *before) {
     const char *path = getenv("REASONS");
     FILE *f = fopen(path ? path : "dev/reasons.txt", "r");
     char line[4096];
     size_t n = strlen(id);
     while (f && fgets(line, sizeof line, f)) {
         line[strcspn(line, "\r\n")] = 0;
-        if (!strncmp(line, id, n) && line[n] == ':') { paragraph("Why:%s", line + n + 1); }
+        if (!strncmp(line, id, n) && line[n] == ':') { paragraph("%s:%s", before, line + n + 1); }
     }
     if (f) { fclose(f); }
 }
@@ -2087,7 +2088,7 @@ static void put_claim(const Claim *c, Verdict *v, const char *dir) {
             paragraph("Notes, %s: %s", SET_NAMES[set], v[set].note);
         }
     }
-    if (fails) { put_reasons(c->id); }
+    if (fails) { put_reasons(c->id, "Why"); }
     put_figures(c->id, dir);
     int any = 0;
     for (int set = 0; set < sets; set++) { any |= v[set].word != NOT_RUN && v[set].n > 0; }
@@ -2209,6 +2210,8 @@ static void beyond(const char *dir) {
     heading(2, "beyond", "Beyond the paper");
     paragraph("There are no verdicts here: the paper does not measure these. --kl X takes X times "
               "KL from the reward.");
+    int any = run_exists(&v, noisy[0]) || run_exists(&v, "on_dpo_mode_kl0.1");
+    if (any) { put_reasons("beyond", "What it shows"); }
     put_figures("beyond", dir);
     table_begin("run|at|true reward|proxy reward|KL, nats");
     for (int k = 0; k < 4; k++) {

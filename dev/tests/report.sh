@@ -544,7 +544,7 @@ END
 l3='lm/file_{dpo,ipo}_min .4,.9,.9
 lm/file_{pref-ft,rwr}_min .4,.7,.7
 lm/file_{dpo,ipo,pref-ft,rwr}_mode .8,.85,.85'
-printf '# L3: no\nL3: the first reason.\nL30: no\nL3: the second.\n' > "$REASONS"
+printf '# L3: no\nL3: the first reason.\nL30: no\nL3: the second.\nbeyond: it.\n' > "$REASONS"
 reasons() { sed -n 's/^Why: //p' "$work/RESULTS.md"; }
 with "$l3" L3 'holds for (a) the lead on min 0.200, (b) its excess over mode 0.200.' < /dev/null
 same "a claim that holds needs no reasons" "$(reasons)" ""
@@ -554,6 +554,7 @@ lm/file_rwr_min .4,.9,.9
 END
 same "the reasons of one that does not" "$(reasons)" "the first reason.
 the second."
+same "nothing of what is beyond the paper without its runs" "$(grep -c 'What it' "$work/RESULTS.md")" 0
 with "$l3" L3 \
     'does not hold; met: (a) the lead on min 0.200;' \
     'not met: (b) its excess over mode 0.040.' << 'END'
@@ -615,6 +616,7 @@ for run in reference,.6,1000 on_dpo_mode,.7,200 on_bon_mode,.9,199; do
     printf 'quantity,mean,standard_error,n\npolicy: dog,%s,0,%s\nreference: dog,.6,0,1000\n' \
         "$share" "$animals" > "$work/lm/${name}_s11.eval.csv"
 done
+echo 'beyond: what was seen.' >> "$REASONS"
 COMMIT=0123abc MACHINE='two <slow> cores' "$report" "$work" "$scratch/made" > /dev/null
 same "status with a folder" $? 0
 cp "$scratch/made/RESULTS.md" "$work/RESULTS.md"
@@ -626,6 +628,7 @@ shows '| dpo | on-policy | 0.700 | 0.100 | 200 |'
 shows '| bon | on-policy | fewer than 200 animals left | - | 199 |'
 shows '| the peak of the true reward | 0.850 ± 0.000 | 1.000 ± 0.000 | 9.000 ± 0.000 |'
 shows '| dpo | --kl 0.1 | 60.00 ± 0.00 | 40.00 ± 0.00 | 0.900 ± 0.000 | 0.900 ± 0.000 |'
+shows 'What it shows: what was seen.'
 
 # xml FILE: whether every element is closed, in order, every & begins an entity, and no number is
 # not one
