@@ -2058,8 +2058,8 @@ static const char *shown_word(const Claim *c, const Verdict *verdicts, int set) 
     return set && !strcmp(c->id, "C8") ? "" : WORDS[verdicts[set].word];
 }
 
-// What experiments have shown about a claim that fails, or about what is beyond the paper: the lines
-// "ID: text" of dev/reasons.txt (or of environment REASONS).
+// What experiments have shown about a claim that fails, or about what is beyond the paper: the
+// lines "ID: text" of dev/reasons.txt (or of environment REASONS).
 static void put_reasons(const char *id, const char *before) {
     const char *path = getenv("REASONS");
     FILE *f = fopen(path ? path : "dev/reasons.txt", "r");
@@ -2210,8 +2210,7 @@ static void beyond(const char *dir) {
     heading(2, "beyond", "Beyond the paper");
     paragraph("There are no verdicts here: the paper does not measure these. --kl X takes X times "
               "KL from the reward.");
-    int any = run_exists(&v, noisy[0]) || run_exists(&v, "on_dpo_mode_kl0.1");
-    if (any) { put_reasons("beyond", "What it shows"); }
+    if (stat_of(end_of(&v, noisy[0])).n >= ENOUGH) { put_reasons("beyond", "What it shows"); }
     put_figures("beyond", dir);
     table_begin("run|at|true reward|proxy reward|KL, nats");
     for (int k = 0; k < 4; k++) {
