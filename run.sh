@@ -304,7 +304,8 @@ say "$(awk -v cores="$cores" -v unit="$unit" '
 : > $lock/log
 began=$(date +%s)
 # `problem=` keeps make from running --stamps once more: what changes from here on has to wait.
-# (An assignment alone would not: make runs the shell of one that the command line overrides.)
+# (The makefile asks for the origin of the variable, because make runs $(shell) even in an assignment
+# that the command line overrides.)
 start make -r -s -k -j "$cores" -f $lock/list.mk problem= > $lock/log 2>&1
 echo "$child" > $lock/child
 while kill -0 "$child" 2> /dev/null; do

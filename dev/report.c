@@ -2126,9 +2126,8 @@ static void how_to_read(void) {
     paragraph("Each verdict is given for three sets of learning rates: one rate for all methods "
               "(1e-3 on the bandit, 1e-4 on stories); three times that rate; and the own best rate "
               "of each method and kind of data, of 1e-4, 3e-4, 1e-3, 3e-3 and 1e-2, by a sweep on "
-              "seeds 101 to 103 with the default T and collections (dev/rates.txt has them; most "
-              "are 1e-2 on the bandit, the edge of what was tried). `never in 2 of 5`: two of five "
-              "seeds did not reach that reward.");
+              "seeds 101 to 103 with the default T and collections (dev/rates.txt has them). "
+              "`never in 2 of 5`: two of five seeds did not reach that reward.");
 }
 
 // The accuracy that `pref rm` printed; NaN if it printed none, -1 if there is no file.
