@@ -629,10 +629,15 @@ shows '| bon | on-policy | fewer than 200 animals left | - | 199 |'
 shows '| the peak of the true reward | 0.850 ± 0.000 | 1.000 ± 0.000 | 9.000 ± 0.000 |'
 shows '| dpo | --kl 0.1 | 60.00 ± 0.00 | 40.00 ± 0.00 | 0.900 ± 0.000 | 0.900 ± 0.000 |'
 shows 'What it shows: what was seen.'
-same "axes of variety that begin at 0" "$(grep -o '>0</text>' "$scratch/made/figures/variety.svg" | wc -l)" 4
-rm "$work/lm/on_dpo_mode_noisy_s15.csv"
-"$report" "$work" "$scratch/four" > /dev/null
+mkdir -p "$scratch/four/lm"
+logs "$scratch/four" << 'END'
+lm/on_dpo_mode .8,.85,.9 entropy=60,50,40 distinct=1,1,.9
+lm/on_dpo_mode_noisy .8,.85,.5 kl=0,9,30 seeds=11,12,13,14
+END
+"$report" "$scratch/four" > /dev/null
 same "four seeds show nothing" "$(grep -c 'What it' "$scratch/four/RESULTS.md")" 0
+same "axes of variety that begin at 0" \
+    "$(grep -o '>0</text>' "$scratch/four/figures/variety.svg" | wc -l)" 4
 
 # xml FILE: whether every element is closed, in order, every & begins an entity, and no number is
 # not one
